@@ -1,0 +1,69 @@
+from .decision import Decision
+from .documents import EventReader
+from .error_sampler import Slads
+from .grid import Axis, ScanGrid
+from .guard import Guard, KeepOut, Verdict
+from .low_discrepancy import (
+    LowDiscrepancy,
+    RasterSubgrid,
+    UniformRandom,
+    halton_pixels,
+    subgrid_pixels,
+)
+from .observations import Observation, Observations
+from .registry import check_agent, make_sampler, sampler_names
+from .route import path_length, tour
+from .sampler import Choice, Request, Sampler
+from .scan_agent import AgentServer, ScanAgent
+from .slads import SladsNet
+from .spread import Spread
+from .stopping import (
+    Progress,
+    StopRule,
+    coverage,
+    dose,
+    expected_error,
+    no_improvement,
+    parse,
+    points,
+    time,
+)
+
+__all__ = [
+    "AgentServer",
+    "Axis",
+    "Choice",
+    "Decision",
+    "EventReader",
+    "Guard",
+    "KeepOut",
+    "LowDiscrepancy",
+    "Observation",
+    "Observations",
+    "Progress",
+    "RasterSubgrid",
+    "Request",
+    "Sampler",
+    "ScanAgent",
+    "ScanGrid",
+    "Slads",
+    "SladsNet",
+    "Spread",
+    "StopRule",
+    "UniformRandom",
+    "Verdict",
+    "check_agent",
+    "coverage",
+    "dose",
+    "expected_error",
+    "halton_pixels",
+    "make_sampler",
+    "no_improvement",
+    "parse",
+    "path_length",
+    "points",
+    "sampler_names",
+    "subgrid_pixels",
+    "time",
+    "tour",
+]

@@ -1,0 +1,80 @@
+"""One batch of targets, with all that it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """A batch that an agent decided on.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the run, from 0.
+    pixels : (K, 2) ndarray of int64
+        Targets in the order of the visit.
+    scores : (K,) ndarray of float64
+        What each was expected to gain, in the sampler's measure; NaN where it has none.
+    source : str
+        Who chose: ``start``, or the sampler's name.
+    seen : int
+        Length of the observation log that it was made from, revisions included.
+    digest : str
+        Fingerprint (SHA-256, 16 hexadecimal digits) of everything that it was made from.
+    expected_error : float
+        The NRMSE that the agent expects of its map; NaN where it has no idea.
+    ms, cpu_ms : float
+        Wall and processor time that it took, milliseconds.
+    """
+
+    number: int
+    pixels: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    source: str
+    seen: int
+    digest: str
+    expected_error: float
+    ms: float
+    cpu_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able form; what is not finite becomes None, and NaN when it is read again."""
+        numbers = {k: _or_none(getattr(self, k)) for k in ("expected_error", "ms", "cpu_ms")}
+        return {
+            "number": self.number,
+            "pixels": self.pixels.tolist(),
+            "scores": [_or_none(s) for s in self.scores],
+            "source": self.source,
+            "seen": self.seen,
+            "digest": self.digest,
+            **numbers,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Decision:
+        """Rebuild from ``to_json()``."""
+        numbers = {k: _or_nan(data[k]) for k in ("expected_error", "ms", "cpu_ms")}
+        return cls(
+            number=data["number"],
+            pixels=np.array(data["pixels"], dtype=np.int64).reshape(-1, 2),
+            scores=np.array([_or_nan(s) for s in data["scores"]], dtype=np.float64),
+            source=data["source"],
+            seen=data["seen"],
+            digest=data["digest"],
+            **numbers,
+        )
+
+
+def _or_none(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None
+
+
+def _or_nan(number: float | None) -> float:
+    return float("nan") if number is None else float(number)

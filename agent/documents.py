@@ -1,0 +1,75 @@
+"""From documents to observations: the only way in which an agent hears of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .grid import ScanGrid
+from .observations import Observation, Observations
+
+SINGLE_NUMBERS = ("number", "integer", "boolean")  # of event-model's dtypes
+
+
+class EventReader:
+    """Reads the observations out of a run's documents, as they are emitted.
+
+    Parameters
+    ----------
+    grid : ScanGrid
+        Its axes' names are the data keys of the positions.
+    key : str
+        Data key of the steering reading.
+    stream : str
+        Name of the stream to read.
+
+    Raises
+    ------
+    ValueError
+        At the stream's descriptor, if a key is missing or is no single number: before a point
+        is wasted.
+    """
+
+    def __init__(self, grid: ScanGrid, key: str, stream: str = "primary") -> None:
+        self.grid = grid
+        self.key = key
+        self.stream = stream
+        self.observations = Observations()
+        self._descriptors: set[str] = set()
+
+    def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Take one document."""
+        if name == "descriptor" and doc.get("name") == self.stream:
+            self._check(doc["data_keys"])
+            self._descriptors.add(doc["uid"])
+        elif name == "event" and doc["descriptor"] in self._descriptors:
+            self._learn(doc["seq_num"], doc["data"])
+        elif name == "event_page" and doc["descriptor"] in self._descriptors:
+            for k, number in enumerate(doc["seq_num"]):
+                self._learn(number, {key: column[k] for key, column in doc["data"].items()})
+
+    def read(self, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> Observations:
+        """Take a whole run's documents; returns the observations."""
+        for name, doc in documents:
+            self(name, doc)
+        return self.observations
+
+    def _learn(self, number: int, data: Mapping[str, Any]) -> None:
+        row, column = self.grid.pixel(data) or (-1, -1)
+        self.observations.append(Observation(int(number), row, column, float(data[self.key])))
+
+    def _check(self, data_keys: Mapping[str, Any]) -> None:
+        wanted = (self.grid.slow.name, self.grid.fast.name, self.key)
+        missing = [key for key in wanted if key not in data_keys]
+        if missing:
+            raise ValueError(
+                f"stream {self.stream!r} has no data key {', '.join(map(repr, missing))}; "
+                f"it has {', '.join(sorted(data_keys))}"
+            )
+        for key in wanted:
+            kind, shape = data_keys[key]["dtype"], tuple(data_keys[key].get("shape") or ())
+            if shape or kind not in SINGLE_NUMBERS:
+                raise ValueError(
+                    f"key {key!r} is of type {kind} and shape {shape}, but a scan is steered by "
+                    "single numbers: choose a reduced one, such as a total"
+                )

@@ -1,0 +1,58 @@
+"""The sampling network: where the map is most likely to be wrong, learnt from other images."""
+
+from __future__ import annotations
+
+from ..models import ErrorMap, load_error_network
+from .sampler import Choice, Request
+from .spread import checked_flatness, choose_from, rehearse
+
+POWER = 1.7  # of the distance to the nearest point
+
+
+class Slads:
+    """Chooses pixels by the squared error that a small network expects there.
+
+    The network sees 24 numbers of a pixel's neighbourhood that neither scale nor offset of the
+    values changes, and corrects the first-sight error of `Spread`.  Pixels on their way, and
+    those chosen before in the batch, count as measured.
+
+    Parameters
+    ----------
+    weights : str, optional
+        A safetensors file of weights; the shipped ones where not given.
+    flatness : float
+        The score is divided by the neighbours' variance to this power, 0 to 1: with 0 the points
+        serve the NRMSE alone, with 0.15 they serve the SSIM too.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is missing or holds other weights, or the flatness lies elsewhere.
+    """
+
+    start = 0.01
+
+    def __init__(self, weights: str | None = None, flatness: float = 0.15) -> None:
+        self.weights = weights
+        self.flatness = checked_flatness(flatness)
+        self._layers, self._sha256 = load_error_network(weights)
+        self._map: ErrorMap | None = None
+
+    def provenance(self) -> dict[str, str]:
+        """SHA-256 of the weights."""
+        return {"weights_sha256": self._sha256}
+
+    def warm_up(self) -> None:
+        """Compile what is compiled when first used."""
+        rehearse(Slads(self.weights, self.flatness))
+
+    def choose(self, request: Request) -> Choice:
+        """Choose ``request.num`` pixels; scores are in squares of the values' unit.
+
+        ``expected_error`` is the NRMSE that the network expects of the inverse-distance map.
+        """
+        if self._map is None:
+            self._map = ErrorMap(
+                request.scan.shape, self._layers, power=POWER, flatness=self.flatness
+            )
+        return choose_from(self._map, request)

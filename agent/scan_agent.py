@@ -1,0 +1,274 @@
+"""The agent: a grid, what has been observed on it, and a sampler that chooses."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..models import SparseScan, expected_nrmse, inverse_distance
+from .decision import Decision
+from .grid import ScanGrid
+from .low_discrepancy import LowDiscrepancy, halton_pixels
+from .observations import Observation, Observations
+from .registry import make_sampler
+from .route import tour
+from .sampler import Choice, Request, Sampler
+from .stopping import Progress, StopRule, parse, watches_error
+
+SMALLEST_START = 10  # the inverse-distance reconstruction looks at ten neighbours
+
+
+class ScanAgent:
+    """Decides where on a grid to measure next.
+
+    Its decisions are a fold over the observation log: with the same log, pending targets, number
+    and seed, a new agent decides as the old one.
+
+    Parameters
+    ----------
+    grid : ScanGrid
+    sampler : Sampler
+    name : str
+        The sampler's name, as it stands in the documents.
+    key : str
+        Data key of the steering reading, in the points that ``ingest`` takes.
+    seed : int
+    until : StopRule or str, optional
+        Tells the budget, and answers ``should_stop``.
+    blocked : (B, 2) array-like of int, optional
+        Pixels that may never be chosen.
+
+    Notes
+    -----
+    ``suggest``, ``ingest``, ``get_best_points`` and ``should_stop`` are the protocol that
+    gest-api, Xopt and bluesky-adaptive share: points are mappings by axis name with an ``"_id"``.
+    """
+
+    def __init__(
+        self,
+        grid: ScanGrid,
+        sampler: Sampler,
+        *,
+        name: str = "",
+        key: str = "value",
+        seed: int = 0,
+        until: StopRule | str | None = None,
+        blocked: ArrayLike = (),
+    ) -> None:
+        self.grid = grid
+        self.sampler = sampler
+        self.name = name or type(sampler).__name__
+        self.key = key
+        self.seed = int(seed)
+        self.until = None if until is None else parse(until)
+        self.observations = Observations()
+        self._blocked = np.asarray(blocked, dtype=np.int64).reshape(-1, 2)
+        self._budget = None if self.until is None else self.until.budget(grid.size)
+        self._start = self._start_design()
+
+    def observe(self, entries: Iterable[Sequence[Any]]) -> None:
+        """Append observations (id, row, column, value) to the log; None is no usable value."""
+        self.observations.extend(
+            Observation(
+                int(number), int(row), int(column), np.nan if value is None else float(value)
+            )
+            for number, row, column, value in entries
+        )
+
+    def decide(self, num: int, pending: ArrayLike = (), number: int = 0) -> Decision:
+        """Decide on the next batch.
+
+        Parameters
+        ----------
+        num : int
+            Points wanted, 1 or more; during the start no more than are left of it.
+        pending : (Q, 2) array-like of int
+            Targets on their way, in the order of the visit.
+        number : int
+            The decision's own number.
+
+        Returns
+        -------
+        Decision
+            Ordered as a short route from where the stage will stand; empty where no pixel is left.
+        """
+        wall, cpu = time.perf_counter(), time.process_time()
+        on_the_way = np.asarray(pending, dtype=np.int64).reshape(-1, 2)
+        request = self._request(num, on_the_way, number)
+        position = self._position(on_the_way)
+        source, choice = self._choose(request)
+        order = np.arange(len(choice.pixels))
+        if source != "start" and not getattr(self.sampler, "ordered", False):
+            order = tour(choice.pixels, position)
+        return Decision(
+            number=request.number,
+            pixels=choice.pixels[order],
+            scores=choice.scores[order],
+            source=source,
+            seen=len(self.observations),
+            digest=self._digest(request, position),
+            expected_error=self._expected_error(choice, request.scan),
+            ms=(time.perf_counter() - wall) * 1e3,
+            cpu_ms=(time.process_time() - cpu) * 1e3,
+        )
+
+    def reconstruct(self) -> NDArray[np.float64]:
+        """(M, N) the map as the agent sees it; inverse-distance unless its sampler has its own."""
+        scan = self.observations.scan(self.grid.shape)
+        own = getattr(self.sampler, "reconstruct", inverse_distance)
+        return own(scan)
+
+    # The ecosystem's protocol.
+
+    def suggest(self, num_points: int | None = None) -> list[dict[str, Any]]:
+        """Suggest points as mappings by axis name, in motor units; changes nothing."""
+        wanted = 1 if num_points is None else num_points
+        following = self.observations.next_id
+        decision = self.decide(wanted, number=following)
+        return [
+            {"_id": following + k, **self.grid.position((int(row), int(column)))}
+            for k, (row, column) in enumerate(decision.pixels)
+        ]
+
+    def ingest(self, points: Iterable[Mapping[str, Any]]) -> None:
+        """Learn points: mappings with ``_id``, the measured position by axis name, the value."""
+        for point in points:
+            number = point.get("_id", self.observations.next_id)
+            row, column = self.grid.pixel(point) or (-1, -1)
+            self.observe([(number, row, column, point[self.key])])
+
+    ask = suggest
+    tell = ingest
+
+    def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+        """Tell id, position and outcome of the highest value measured; empty before the first."""
+        best = self.observations.best
+        if best is None:
+            return []
+        return [(best.id, self.grid.position((best.row, best.column)), {self.key: best.value})]
+
+    def should_stop(self) -> tuple[bool, str]:
+        """Whether the points measured meet the stop rule, and its reason; it knows no clock."""
+        if self.until is None:
+            return False, ""
+        reason = self.until.reason(Progress(self.observations.points, self.grid.size))
+        return reason is not None, reason or ""
+
+    def report(self) -> dict[str, Any]:
+        """Tell what the agent believes: its map, where it measured, and how it came to be."""
+        scan = self.observations.scan(self.grid.shape)
+        return {
+            "agent": self.name,
+            "seed": self.seed,
+            "map": self.reconstruct() if len(scan.values) else None,
+            "measured": scan.mask,
+            "coverage": scan.coverage,
+        }
+
+    def _start_design(self) -> NDArray[np.int64]:
+        """Low-discrepancy pixels that precede the first choice, in the order of the visit."""
+        share = getattr(self.sampler, "start", 0.01)
+        if share <= 0:
+            return np.empty((0, 2), dtype=np.int64)
+        most = self.grid.size if self._budget is None else self._budget
+        num = min(max(round(share * self.grid.size), SMALLEST_START), most, self.grid.size)
+        pixels = halton_pixels(self.grid.shape, num, self.seed)
+        return pixels[tour(pixels, (0, 0))]
+
+    def _request(self, num: int, pending: NDArray[np.int64], number: int) -> Request:
+        if num < 1:
+            raise ValueError(f"a batch has 1 point or more, but {num} were asked for")
+        scan = self.observations.scan(self.grid.shape)
+        unavailable = np.concatenate([self._blocked, self.observations.barren(), pending])
+        return Request(scan, unavailable, int(num), int(number), self.seed, self._budget)
+
+    def _choose(self, request: Request) -> tuple[str, Choice]:
+        taken = request.taken
+        start = self._start[~taken[self._start[:, 0], self._start[:, 1]]][: request.num]
+        if len(start) or taken.all():
+            return "start", Choice(start)
+        if not len(request.scan.values) and len(self._start):
+            return "start", LowDiscrepancy().choose(request)  # nothing to choose by as yet
+        choice = self.sampler.choose(request)
+        if not isinstance(choice, Choice):
+            came = type(choice).__name__
+            raise TypeError(f"choose() must return a Choice, but a {came} came")
+        return self.name, choice
+
+    def _expected_error(self, choice: Choice, scan: SparseScan) -> float:
+        """The sampler's own, else an estimate from the residuals, where the stop rule needs one."""
+        needed = self.until is not None and watches_error(self.until)
+        own = float(choice.expected_error)
+        return expected_nrmse(scan) if np.isnan(own) and needed else own
+
+    def _position(self, pending: NDArray[np.int64]) -> tuple[int, int] | None:
+        """Where the stage will stand when the batch begins, where that is known."""
+        if len(pending):
+            return (int(pending[-1, 0]), int(pending[-1, 1]))
+        last = self.observations.last
+        return None if last is None or last.row < 0 else (last.row, last.column)
+
+    def _digest(self, request: Request, position: tuple[int, int] | None) -> str:
+        whole = hashlib.sha256()
+        numbers = (request.num, request.number, self.seed, request.budget)
+        whole.update(repr((self.name, self.grid.describe(), numbers, position)).encode())
+        whole.update(np.ascontiguousarray(request.pending).tobytes())
+        whole.update(self.observations.fingerprint())
+        return whole.hexdigest()[:16]
+
+
+class AgentServer:
+    """An agent behind JSON: what a worker runs.
+
+    Parameters
+    ----------
+    spec : mapping
+        ``agent`` and ``options`` (see ``make_sampler``), ``grid`` (``ScanGrid.describe()``),
+        ``seed``, ``until``, ``blocked``: as in ``ScanAgent``.
+    sampler : Sampler, optional
+        One built already, in place of ``agent`` and ``options``.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], sampler: Sampler | None = None) -> None:
+        self._spec = spec
+        self._sampler = sampler or make_sampler(spec["agent"], spec.get("options"))
+        getattr(self._sampler, "warm_up", lambda: None)()  # before the scan, not in its middle
+        self._reset()
+
+    def _reset(self) -> None:
+        spec = self._spec
+        self._agent = ScanAgent(
+            ScanGrid.from_description(spec["grid"]),
+            self._sampler,
+            name=spec["agent"],
+            seed=spec.get("seed", 0),
+            until=spec.get("until"),
+            blocked=spec.get("blocked", ()),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Name, options and provenance, as they stand in the start document."""
+        provenance = getattr(self._sampler, "provenance", dict)()
+        options = dict(self._spec.get("options") or {})
+        return {"agent": self._spec["agent"], "options": options, **provenance}
+
+    def decide(
+        self,
+        since: int,
+        entries: list[list[float]],
+        num: int,
+        pending: list[list[int]],
+        number: int,
+    ) -> dict[str, Any]:
+        """Learn the log from position ``since`` on, then decide; 0 begins anew."""
+        if since == 0:
+            self._reset()
+        if since != len(self._agent.observations):
+            raise ValueError(f"the log goes on at {len(self._agent.observations)}, not at {since}")
+        self._agent.observe(entries)
+        return self._agent.decide(num, pending, number).to_json()

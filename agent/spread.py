@@ -1,0 +1,76 @@
+"""Where neighbours disagree and the next point is far: a sampler that needs no training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..models import ErrorMap, SparseScan
+from .low_discrepancy import LowDiscrepancy, halton_pixels
+from .sampler import Choice, Request, Sampler
+
+FEWEST_COUNTED = 100  # unavailable pixels that count as measured; blocked ones stand before them
+
+
+class Spread:
+    """Chooses pixels far from any point, where the points around disagree.
+
+    The score is the squared error expected at first sight (half the leave-one-out residuals' mean
+    square, half the neighbours' variance) times the squared distance to the nearest point.  Pixels
+    on their way, and those chosen before in the batch, count as measured.
+
+    Parameters
+    ----------
+    flatness : float
+        The score is divided by the neighbours' variance to this power, 0 to 1: with 0 the points
+        serve the NRMSE alone, with 0.25 they serve the SSIM too.
+
+    Raises
+    ------
+    ValueError
+        If the flatness lies elsewhere.
+    """
+
+    start = 0.01
+
+    def __init__(self, flatness: float = 0.25) -> None:
+        self.flatness = checked_flatness(flatness)
+        self._map: ErrorMap | None = None
+
+    def warm_up(self) -> None:
+        """Compile what is compiled when first used."""
+        rehearse(Spread(self.flatness))
+
+    def choose(self, request: Request) -> Choice:
+        """Choose ``request.num`` pixels; scores are in squares of the values' unit."""
+        if self._map is None:
+            self._map = ErrorMap(request.scan.shape, flatness=self.flatness)
+        return choose_from(self._map, request)
+
+
+def choose_from(error_map: ErrorMap, request: Request) -> Choice:
+    """Choose the best pixels of an error map that is brought up to date first.
+
+    Low-discrepancy ones while nothing has been measured.
+    """
+    if not len(request.scan.values):
+        return LowDiscrepancy().choose(request)
+    error_map.update(request.scan)
+    counted = max(request.num, FEWEST_COUNTED)
+    pixels, scores = error_map.choose(request.num, request.pending, counted)
+    return Choice(pixels, scores, error_map.expected_nrmse)
+
+
+def rehearse(sampler: Sampler) -> None:
+    """Let a sampler that nobody needs choose twice, on a small raster, to have it compiled."""
+    pixels = halton_pixels((24, 24), 40, seed=0)
+    values = np.linspace(0.0, 1.0, len(pixels)) ** 2
+    for num in (30, 40):
+        scan = SparseScan((24, 24), pixels[:num], values[:num])
+        sampler.choose(Request(scan, np.empty((0, 2), dtype=np.int64), num=5))
+
+
+def checked_flatness(flatness: float) -> float:
+    """Refuse what is not between 0 and 1."""
+    if isinstance(flatness, bool) or not 0 <= flatness <= 1:
+        raise ValueError(f"flatness must lie between 0 and 1, but {flatness!r} came")
+    return float(flatness)

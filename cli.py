@@ -1,0 +1,341 @@
+"""The command line: `skysteer --help`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="skysteer",
+    help="Steer a Bluesky scan by what it has already seen.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+
+
+class Noise(StrEnum):
+    """How the simulated counter counts."""
+
+    POISSON = "poisson"
+    NONE = "none"
+
+
+class Trained(StrEnum):
+    """Agents with a network."""
+
+    SLADS = "slads"
+    SLADS_NET = "slads-net"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable: JSON on standard output.")]
+Agent = Annotated[str, typer.Option(help="An installed agent, or path/to/mine.py:Class.")]
+Options = Annotated[str, typer.Option("--options", help="The agent's options, as JSON.")]
+Seed = Annotated[int, typer.Option(help="The same seed and readings give the same scan.")]
+Batch = Annotated[int | None, typer.Option(help="Points between two decisions.")]
+Until = Annotated[str | None, typer.Option(help="Stop rule, such as 'coverage(0.2) | time(3600)'.")]
+Out = Annotated[Path, typer.Option(help="Folder for the journal, the catalog and the pictures.")]
+Tiled = Annotated[
+    str | None,
+    typer.Option(help="Write to this Tiled server instead; its key comes from TILED_API_KEY."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def about(context: typer.Context) -> None:
+    """Steer a Bluesky scan by what it has already seen."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(epilog="Example: skysteer demo --image map.tif --coverage 0.15 --out demo-run")
+def demo(
+    image: Annotated[
+        str | None,
+        typer.Option(help="TIFF, PNG, NPY or file.h5:/dataset; a generated specimen without it."),
+    ] = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="Share of the pixels to measure; 0.15 without --until.")
+    ] = None,
+    until: Until = None,
+    batch: Batch = None,
+    agent: Agent = "slads",
+    options: Options = "{}",
+    seed: Seed = 1,
+    region: Annotated[
+        str,
+        typer.Option(
+            help="Rows x columns to scan, from the middle of the image; 'all' for the whole.",
+        ),
+    ] = "128x128",
+    dwell: Annotated[float, typer.Option(help="Seconds of each exposure.")] = 0.01,
+    noise: Annotated[Noise, typer.Option(help="Counting statistics.")] = Noise.POISSON,
+    peak_rate: Annotated[float, typer.Option(help="Counts/s of the brightest pixel.")] = 1e6,
+    out: Out = Path("demo-run"),
+    tiled: Tiled = None,
+    as_json: Json = False,
+) -> None:
+    """Scan a simulated X-ray microscope adaptively, over Channel Access, and draw the map."""
+    from .session import Demo, Scan, run_demo
+
+    scan = Scan(
+        agent=agent,
+        options=_options(options),
+        until=_stop_rule(until, coverage),
+        batch=batch,
+        seed=seed,
+        dwell=dwell,
+        out=out,
+        tiled=tiled,
+    )
+    settings = Demo(
+        scan,
+        image=image,
+        region=region,
+        noise="none" if noise is Noise.NONE else "poisson",
+        peak_rate=peak_rate,
+    )
+    _print_outcome(run_demo(settings), as_json)
+
+
+@app.command(
+    epilog="Example: skysteer scan --prefix BL:SIM: --y 0,30,256 --x 0,30,256 "
+    "--until 'coverage(0.15) | time(3600)'"
+)
+def scan(
+    prefix: Annotated[str, typer.Option(help="What the PVs' names begin with.")],
+    y: Annotated[str, typer.Option(help="Slow axis: start,stop,num in the motor's units.")],
+    x: Annotated[str, typer.Option(help="Fast axis: start,stop,num in the motor's units.")],
+    until: Until = "coverage(0.15)",
+    batch: Batch = None,
+    agent: Agent = "slads",
+    options: Options = "{}",
+    seed: Seed = 1,
+    dwell: Annotated[float, typer.Option(help="Seconds of each exposure.")] = 0.01,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the PVs.")] = 10.0,
+    out: Out = Path("runs"),
+    tiled: Tiled = None,
+    as_json: Json = False,
+) -> None:
+    """Scan adaptively with PVs that already run."""
+    from .session import Scan, run_scan
+
+    settings = Scan(
+        prefix=prefix,
+        slow=_axis(y, "y"),
+        fast=_axis(x, "x"),
+        dwell=dwell,
+        agent=agent,
+        options=_options(options),
+        until=until or "coverage(0.15)",
+        batch=batch,
+        seed=seed,
+        timeout=timeout,
+        out=out,
+        tiled=tiled,
+    )
+    _print_outcome(run_scan(settings), as_json)
+
+
+@app.command(
+    epilog="Example: skysteer simulate --image map.tif --agent slads-net --agent raster "
+    "--coverage 0.05 --coverage 0.1 --json"
+)
+def simulate(
+    image: Annotated[list[str], typer.Option(help="An image; may be given several times.")],
+    agent: Annotated[list[str], typer.Option(help="An agent; may be given several times.")],
+    coverage: Annotated[list[float], typer.Option(help="May be given several times.")],
+    batch: Annotated[int, typer.Option(help="Points between two decisions.")] = 50,
+    seed: Seed = 1,
+    options: Options = "{}",
+    beam_px: Annotated[float, typer.Option(help="FWHM of a beam that blurs the image, px.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Rehearse agents against images, without a RunEngine."""
+    from .workers import ONE_THREAD
+
+    os.environ.update(ONE_THREAD)  # before numpy and torch: the times told are of one thread
+    from .rehearsal import compare_agents
+
+    rows = compare_agents(
+        image, agent, coverage, batch=batch, seed=seed, options=_options(options), beam_px=beam_px
+    )
+    if as_json:
+        for row in rows:
+            print(_json(row), flush=True)
+    else:
+        _print_table(
+            list(rows),
+            (
+                "image",
+                "agent",
+                "coverage",
+                "points",
+                "nrmse",
+                "ssim",
+                "psnr",
+                "decision_ms_p50",
+                "travel_px",
+            ),
+        )
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def ioc(context: typer.Context) -> None:
+    """Serve a simulated X-ray microscope on Channel Access; see `skysteer ioc --help`."""
+    from .simulators import IocOptions, serve
+
+    serve(IocOptions.parse(context.args))
+
+
+@app.command(epilog="Example: skysteer train --agent slads --out my_net.safetensors --seed 3")
+def train(
+    out: Annotated[Path, typer.Option(help="File for the weights (safetensors).")],
+    agent: Annotated[Trained, typer.Option(help="Whose network.")] = Trained.SLADS,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a sampling network; use it with --options '{"weights": "my_net.safetensors"}'."""
+    from .rehearsal.train_sampler import train as train_slads
+    from .rehearsal.train_slads import train as train_slads_net
+
+    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise ValueError(f"--out must lie in a folder one can write to, but {out} does not")
+    trainer = {Trained.SLADS: train_slads, Trained.SLADS_NET: train_slads_net}[agent]
+    _print_outcome(trainer(out, seed=seed), as_json)
+
+
+runs = typer.Typer(
+    help="List the runs of a folder, and bring them into its catalog.", invoke_without_command=True
+)
+app.add_typer(runs, name="runs")
+
+
+@runs.callback(epilog="Example: skysteer runs --out demo-run")
+def runs_list(context: typer.Context, out: Out = Path("runs"), as_json: Json = False) -> None:
+    """List the runs of a folder."""
+    context.obj = out
+    if context.invoked_subcommand is None:
+        from .session import list_folder
+
+        rows = list_folder(out)
+        if as_json:
+            for row in rows:
+                print(_json(row))
+        else:
+            _print_table(rows, ("scan_id", "uid", "when", "plan", "agent", "points", "status"))
+
+
+@runs.command("sync", epilog="Example: skysteer runs --out demo-run sync")
+def runs_sync(context: typer.Context, tiled: Tiled = None) -> None:
+    """Bring every run of the journal into the catalog."""
+    from tqdm import tqdm
+
+    from .storage import sync
+
+    with tqdm(unit="run", delay=2.0, leave=False, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        delivery = sync(context.obj, tiled, progress=show)
+    if not delivery.complete:
+        raise RuntimeError(str(delivery))
+    print(delivery)
+
+
+def _print_outcome(outcome: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(_json(outcome), flush=True)
+        return
+    for name, value in outcome.items():
+        print(f"{name.replace('_', ' '):>22}  {_shown(value)}")
+
+
+def _print_table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    cells = [[name.replace("_", " ") for name in columns]]
+    cells += [[_shown(row.get(name, "")) for name in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _json(row: dict[str, Any]) -> str:
+    """One line of JSON; what is not finite, which JSON has no word for, becomes null."""
+    return json.dumps(
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+    )
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--options takes a JSON object, but {text!r} came ({error})") from error
+    if not isinstance(options, dict):
+        raise ValueError(f"--options takes a JSON object, but {text!r} came")
+    return options
+
+
+def _stop_rule(until: str | None, coverage: float | None) -> str:
+    if until is not None and coverage is not None:
+        raise ValueError("give --coverage or --until, not both: coverage(0.15) is a stop rule too")
+    return until or f"coverage({0.15 if coverage is None else coverage!r})"
+
+
+def _axis(text: str, name: str) -> tuple[float, float, int]:
+    try:
+        start, stop, num = text.split(",")
+        return float(start), float(stop), int(num)
+    except ValueError as error:
+        raise ValueError(
+            f"--{name} takes start,stop,num such as 0,30,256, but {text!r} came"
+        ) from error
+
+
+def main() -> None:
+    """Run the command line: one clear line and exit code 2 for whatever is wrong."""
+    logging.getLogger("bluesky").setLevel(logging.CRITICAL)  # its tracebacks; the message follows
+    try:
+        status = app(standalone_mode=False, prog_name="skysteer")
+        if status == INTERRUPTED:
+            _complain("interrupted", INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("SKYSTEER_TRACEBACK"):
+            raise
+        # what typer itself refuses has its words in format_message
+        words = getattr(error, "format_message", None)
+        message = words() if words else str(error)
+        interrupted = type(error).__name__ in ("ScanInterruptedError", "Abort")
+        status = _complain(message or type(error).__name__, INTERRUPTED if interrupted else 2)
+    sys.exit(status or 0)
+
+
+def _complain(message: str, status: int) -> int:
+    print("skysteer: " + " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+from .connection import connect
+from .counter import Count, Counter, normalised_rate
+from .motor import ScanMotor, ScanMove
+from .ring import BeamSuspender, RingCurrent, beam_suspender
+from .signals import FloatSignal, FloatSignalRO
+from .stage import ScanStage
+
+__all__ = [
+    "BeamSuspender",
+    "Count",
+    "Counter",
+    "FloatSignal",
+    "FloatSignalRO",
+    "RingCurrent",
+    "ScanMotor",
+    "ScanMove",
+    "ScanStage",
+    "beam_suspender",
+    "connect",
+    "normalised_rate",
+]

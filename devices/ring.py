@@ -1,0 +1,72 @@
+"""The storage ring's current, and a suspender that waits for beam."""
+
+from typing import Any
+
+from bluesky.suspenders import SuspendFloor
+from ophyd import Component as Cpt
+from ophyd import Device
+
+from .signals import FloatSignalRO
+
+
+class RingCurrent(Device):
+    """The storage ring's current in mA, read as ``<name>_current``.
+
+    Parameters
+    ----------
+    prefix
+        What the PV's name begins with, for example ``"SIM:ring:"``.
+    name
+        Name of the device.
+    """
+
+    # Monitored: no trigger precedes it, and the suspender hears of a change at once.
+    current = Cpt(FloatSignalRO, "Current", kind="normal", auto_monitor=True)
+
+    def __init__(self, prefix: str = "", *, name: str = "ring", **kwargs: Any) -> None:
+        super().__init__(prefix, name=name, **kwargs)
+
+
+class BeamSuspender(SuspendFloor):
+    """`bluesky.suspenders.SuspendFloor` for which a current that is not a number is no beam."""
+
+    def _should_suspend(self, value: float) -> bool:
+        return not value >= self._suspend_thresh
+
+    def _should_resume(self, value: float) -> bool:
+        return value >= self._resume_thresh
+
+
+def beam_suspender(
+    ring: RingCurrent, *, minimum: float = 10.0, resume: float | None = None, settle: float = 10.0
+) -> BeamSuspender:
+    """Make a suspender that holds a scan while there is no beam.
+
+    Parameters
+    ----------
+    ring
+        The ring current to watch.
+    minimum
+        mA, below which the scan is held.
+    resume
+        mA, from which it may go on; default: a tenth above `minimum`, so that noise at the
+        threshold does not hold and release it in turn.
+    settle
+        s, from the return of the beam until the scan goes on, for the optics to warm up.
+
+    Raises
+    ------
+    ValueError
+        `resume` is below `minimum`.
+
+    Examples
+    --------
+    ``RE.install_suspender(beam_suspender(ring, minimum=50))``
+    """
+    return BeamSuspender(
+        ring.current,
+        minimum,
+        resume_thresh=1.1 * minimum if resume is None else resume,
+        sleep=settle,
+        tripped_message="waiting for beam",
+    )

@@ -1,0 +1,53 @@
+"""EPICS signals whose values and descriptions stay 64-bit floats, whatever type the record serves.
+
+A store makes a table's column from the first event: an integer there and a float later (a `longin`
+beside an `ai`, a local echo of ``put(5)``) breaks the run, and an array without ``dtype_numpy`` is
+guessed. Reading fetches from the IOC: a put-completion may overtake monitors, so the last
+monitored value can still be the previous point's.
+"""
+
+from typing import Any
+
+from ophyd import EpicsSignal, EpicsSignalRO
+
+FLOAT64: dict[str, Any] = {"dtype": "number", "shape": [], "dtype_numpy": "<f8"}
+
+
+class FloatSignalRO(EpicsSignalRO):
+    """A PV that is read as a float, fetched each time.
+
+    Parameters are those of `ophyd.EpicsSignalRO`; ``auto_monitor=True`` gives the last monitored
+    value instead, for what no trigger precedes.
+    """
+
+    def __init__(self, read_pv: str, *, auto_monitor: bool = False, **kwargs: Any) -> None:
+        super().__init__(read_pv, auto_monitor=auto_monitor, **kwargs)
+
+    def get(self, **kwargs: Any) -> float:
+        return float(super().get(**kwargs))
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        return {key: {**entry, **FLOAT64} for key, entry in super().describe().items()}
+
+
+class FloatSignal(EpicsSignal):
+    """A PV that is written, and read as a float, fetched each time.
+
+    Parameters are those of `ophyd.EpicsSignal`.
+    """
+
+    def __init__(
+        self,
+        read_pv: str,
+        write_pv: str | None = None,
+        *,
+        auto_monitor: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(read_pv, write_pv, auto_monitor=auto_monitor, **kwargs)
+
+    def get(self, **kwargs: Any) -> float:
+        return float(super().get(**kwargs))
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        return {key: {**entry, **FLOAT64} for key, entry in super().describe().items()}

@@ -1,0 +1,5 @@
+"""What the numbers say: arrays in, arrays out."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,100 @@
+"""The map between noisy counts: each reading drawn towards its neighbours as far as noise explains.
+
+An adaptive scan measures where readings differ, and so collects the noisiest of them; kept as they
+are, they make its map worse than that of an even grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .reconstruct import Neighbours, nearest_measured, reconstruct
+from .scan import SparseScan
+
+NEIGHBOURS = 10
+# From a study on other images, at peaks of 10 to 100 counts; not tuned any further.
+LEAST_KEPT = 0.15  # of a reading's deviation from its neighbours
+NOISE_WEIGHT = 1.15  # a deviation's mean square is underestimated where it is small
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseAwareMap:
+    """A map of the rate behind noisy counts.
+
+    Attributes
+    ----------
+    image : (M, N) ndarray of float64
+        In the units of the values; measured pixels too are estimates.
+    sigma : (M, N) ndarray of float64
+        Root of the squared error expected against the noiseless rate.
+    """
+
+    image: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+
+
+def noise_aware(scan: SparseScan, *, counts_per_unit: float = 1.0) -> NoiseAwareMap:
+    """Estimate the rate behind counts, by shrinking readings and inverse-distance weighting.
+
+    A reading v among ten neighbours that predict p becomes ``p + k (v - p)``, with
+    ``k = max(0.15, 1 - 1.15 s^2 / e^2)``: s^2 is the counting variance and e^2 the mean square of
+    v - p over the point and its neighbours (J.-S. Lee, IEEE Trans. Pattern Anal. Mach. Intell. 2,
+    165 (1980), equation 8, on scattered points).
+
+    Parameters
+    ----------
+    scan : SparseScan
+        With a measured pixel or more.
+    counts_per_unit : float
+        How many detector counts a value of 1 stands for, above 0: 1 for raw counts.
+
+    Raises
+    ------
+    ValueError
+        If nothing has been measured, or ``counts_per_unit`` is not above 0.
+    """
+    if not 0 < counts_per_unit < np.inf:
+        raise ValueError(f"counts_per_unit must be above 0, but {counts_per_unit} came")
+    kept, shrunk, deviation2, variance = _shrunk(scan, counts_per_unit)
+    made = reconstruct(replace(scan, values=shrunk), neighbours=NEIGHBOURS)
+    squared = np.empty(scan.shape)
+    squared[scan.pixels[:, 0], scan.pixels[:, 1]] = kept * variance
+    # What noise does not explain; averaged first, as cutting each at 0 would bias the mean.
+    structure = np.maximum(made.neighbours.mean_of(deviation2 - NOISE_WEIGHT * variance), 0.0)
+    there = structure + _carried(made.neighbours, kept**2 * variance)
+    squared[made.pixels[:, 0], made.pixels[:, 1]] = there
+    return NoiseAwareMap(made.image, np.sqrt(squared))
+
+
+def _shrunk(scan: SparseScan, counts_per_unit: float) -> tuple[NDArray[np.float64], ...]:
+    """(P,) share kept, shrunk values, squared deviations from the prediction, variances."""
+    values = scan.values
+    if len(values) < 2:
+        nothing = np.zeros_like(values)
+        return (
+            nothing + 1,
+            values,
+            nothing,
+            np.maximum(values, 1 / counts_per_unit) / counts_per_unit,
+        )
+    around = nearest_measured(scan, scan.pixels, neighbours=NEIGHBOURS + 1)
+    others = Neighbours(around.indices[:, 1:], around.distances[:, 1:])
+    predicted = others.mean_of(values)
+    deviation2 = (values - predicted) ** 2
+    # The variance of a count is its expectation: of the reading and its neighbours together,
+    # and never below that of one count.
+    level = values[around.indices].mean(axis=1)
+    variance = np.maximum(level, 1 / counts_per_unit) / counts_per_unit
+    energy = deviation2[around.indices].mean(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.where(energy > 0, 1 - NOISE_WEIGHT * variance / energy, 0.0)
+    kept = np.clip(kept, LEAST_KEPT, 1.0)
+    return kept, predicted + kept * (values - predicted), deviation2, variance
+
+
+def _carried(neighbours: Neighbours, variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(U,) variance of the weighted mean of independent values."""
+    return (neighbours.weights() ** 2 * variance[neighbours.indices]).sum(axis=1)

@@ -1,0 +1,66 @@
+"""A raster of which only some pixels have been measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class SparseScan:
+    """The pixels of a raster that have been measured so far.
+
+    Attributes
+    ----------
+    shape : (2,) tuple of int
+        Number of rows ``M`` and of columns ``N`` of the raster.
+    pixels : (P, 2) ndarray of int64
+        Row and column of each measured pixel, no pixel twice, in the order measured.
+    values : (P,) ndarray of float64
+        What the detector read there, finite, in its own units.
+    """
+
+    shape: tuple[int, int]
+    pixels: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], pixels: ArrayLike, values: ArrayLike) -> SparseScan:
+        """Check and convert what came from outside.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, a pixel lies off the raster or comes twice, or a value is not
+            finite.
+        """
+        where = np.asarray(pixels, dtype=np.int64).reshape(-1, 2)
+        what = np.asarray(values, dtype=np.float64).reshape(-1)
+        if len(where) != len(what):
+            raise ValueError(f"{len(where)} pixels came with {len(what)} values: give one each")
+        if not np.isfinite(what).all():
+            raise ValueError("every value of a scan must be finite, but NaN or inf came")
+        if ((where < 0) | (where >= np.asarray(shape))).any():
+            raise ValueError(f"a pixel lies off the {shape[0]} x {shape[1]} raster")
+        if len(np.unique(where[:, 0] * shape[1] + where[:, 1])) != len(where):
+            raise ValueError("a pixel came twice: keep one value for each")
+        return cls((int(shape[0]), int(shape[1])), where, what)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(M, N) True where measured."""
+        mask = np.zeros(self.shape, dtype=bool)
+        mask[self.pixels[:, 0], self.pixels[:, 1]] = True
+        return mask
+
+    @property
+    def unmeasured(self) -> NDArray[np.int64]:
+        """(U, 2) rows and columns not yet measured, in raster order."""
+        return np.argwhere(~self.mask)
+
+    @property
+    def coverage(self) -> float:
+        """Measured share of the raster, 0 to 1."""
+        return len(self.pixels) / (self.shape[0] * self.shape[1])

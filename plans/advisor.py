@@ -1,0 +1,178 @@
+"""The agent in its worker, and what stands in for it when it fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..agent import AgentServer, Decision, Guard, Observation
+from ..workers import Caller, WorkerDiedError
+from .batch import Batch, Pixels
+
+logger = logging.getLogger(__name__)
+
+FALLBACK = "low-discrepancy"
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """All that a batch is made from.
+
+    Attributes
+    ----------
+    log : list of Observation
+        What has been observed, revisions included.
+    taken : (M, N) ndarray of bool
+        Pixels that have been measured (with or without a usable value), are on their way, or have
+        been given up.
+    pending : (Q, 2) ndarray of int64
+        Targets on their way, in the order of the visit.
+    unavailable : (V, 2) ndarray of int64
+        Those and the targets that have been given up.
+    num : int
+        Points wanted.
+    number : int
+        The decision's own number.
+    """
+
+    log: list[Observation]
+    taken: NDArray[np.bool_]
+    pending: Pixels
+    unavailable: Pixels
+    num: int
+    number: int
+
+
+class Advisor:
+    """Answers a question with a batch that the guard has let through, in a thread of its own.
+
+    An agent that fails (it raises, gives nothing that may be driven to, or is silent for too
+    long) is replaced by low-discrepancy points for the rest of the run; a worker that dies is
+    started again once, and hears the whole log.
+
+    Parameters
+    ----------
+    start_worker : callable
+        Makes the worker that holds the agent (an ``AgentServer``).
+    spec : mapping
+        The agent's description, as ``AgentServer`` takes it.
+    guard : Guard
+    timeout : float
+        Seconds after which an agent that has not answered counts as failed.
+    """
+
+    def __init__(
+        self,
+        start_worker: Callable[[], Caller],
+        spec: Mapping[str, Any],
+        guard: Guard,
+        timeout: float = 120.0,
+    ) -> None:
+        self.agent: str = spec["agent"]
+        self._start_worker, self._spec, self._timeout = start_worker, spec, timeout
+        self._guard, self._forbidden = guard, guard.forbidden()
+        self._fallback: AgentServer | None = None
+        self._sent = 0
+        self._restarts = 1
+        self._closed = False
+        self._exchange = threading.Lock()  # a worker that is started while we close would stay
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="advisor")
+        self._worker = start_worker()
+
+    def describe_agent(self) -> Future[dict[str, Any]]:
+        """What the agent is, from the worker; fails where it cannot be built."""
+        return self._worker.call("describe")
+
+    def submit(self, question: Question) -> Future[Batch]:
+        """Answer a question, in the background; an empty batch where no pixel is left."""
+        return self._thread.submit(self._answer, question)
+
+    def close(self) -> None:
+        """End the worker; an answer under way fails."""
+        with self._exchange:
+            self._closed = True
+            self._worker.close()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, question: Question) -> Batch:
+        failure = ""
+        if self._fallback is None:
+            try:
+                batch = self._vet(question, self._from_worker(question))
+                if self._fell_short(question, batch):
+                    raise RuntimeError(batch.note or "it suggested nothing")
+                return batch
+            except Exception as error:
+                if self._closed:
+                    raise
+                failure = (
+                    f"agent {self.agent!r} failed, low-discrepancy points from here: {_why(error)}"
+                )
+                logger.warning("decision %d: %s", question.number, failure)
+                self._worker.close()
+                self._fallback = AgentServer({**self._spec, "agent": FALLBACK, "options": {}})
+        decision = self._fallback.decide(0, *_arguments(question, 0))
+        batch = self._vet(question, Decision.from_json(decision))
+        return replace(batch, note="; ".join(filter(None, (failure, batch.note))))
+
+    def _from_worker(self, question: Question) -> Decision:
+        try:
+            decision = self._call_worker(question)
+        except WorkerDiedError:
+            if not self._restarts:
+                raise
+            self._restarts -= 1
+            self._restart()
+            logger.warning("decision %d: the worker died and is started again", question.number)
+            decision = self._call_worker(question)
+        self._sent = len(question.log)
+        return decision
+
+    def _call_worker(self, question: Question) -> Decision:
+        reply = self._worker.call("decide", self._sent, *_arguments(question, self._sent))
+        try:
+            return Decision.from_json(reply.result(self._timeout))
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {self._timeout:g} s") from None
+
+    def _restart(self) -> None:
+        with self._exchange:
+            if self._closed:
+                raise WorkerDiedError("the scan is over")
+            self._worker.close()
+            self._worker = self._start_worker()
+            self._sent = 0
+
+    def _vet(self, question: Question, decision: Decision) -> Batch:
+        verdict = self._guard.vet(decision.pixels, question.taken, question.num)
+        vetted = replace(decision, pixels=verdict.pixels, scores=decision.scores[verdict.index])
+        refusals = ", ".join(f"{n} {why}" for why, n in verdict.refused.items())
+        note = f"guard refused {refusals}" if refusals else ""
+        over = "" if len(vetted.pixels) else note or "nothing is left to measure"
+        return Batch(
+            vetted, question.pending, question.num, verdict.refused.total(), note, stop_reason=over
+        )
+
+    def _fell_short(self, question: Question, batch: Batch) -> bool:
+        return not len(batch.decision.pixels) and not (question.taken | self._forbidden).all()
+
+
+def _arguments(question: Question, since: int) -> Sequence[Any]:
+    log = [_to_json(entry) for entry in question.log[since:]]
+    return log, question.num, question.unavailable.tolist(), question.number
+
+
+def _to_json(entry: Observation) -> list[float | None]:
+    usable = np.isfinite(entry.value)
+    return [entry.id, entry.row, entry.column, entry.value if usable else None]
+
+
+def _why(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

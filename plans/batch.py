@@ -1,0 +1,127 @@
+"""A batch of targets, and the event that it becomes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from event_model import DataKey, Dtype
+from numpy.typing import NDArray
+
+from ..agent import Decision
+
+Pixels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A decision that has passed the guard, or the word that the run ends.
+
+    Attributes
+    ----------
+    decision : Decision
+    pending : (Q, 2) ndarray of int64
+        Targets that were on their way when it was made.
+    asked : int
+        How many points were asked for.
+    refused : int
+        How many targets the guard refused.
+    note : str
+        Why the agent did not choose by itself, or what the guard refused.
+    stop_reason : str
+        Why the run ends here; empty while it goes on.
+    at : float
+        When it was ready, seconds since 1970.
+    """
+
+    decision: Decision
+    pending: Pixels
+    asked: int = 0
+    refused: int = 0
+    note: str = ""
+    stop_reason: str = ""
+    at: float = field(default_factory=time.time)
+
+    def data(self, length: int, waited_ms: float) -> dict[str, Any]:
+        """What the event says: what was chosen, why, from what, how long it took.
+
+        Parameters
+        ----------
+        length : int
+            Length of the arrays, the shorter ones padded with -1 and NaN: an event's shapes are
+            fixed.
+        waited_ms : float
+            How long the scan stood still for it.
+        """
+        decision = self.decision
+        return {
+            "number": decision.number,
+            "rows": _padded(decision.pixels[:, 0], length, -1),
+            "columns": _padded(decision.pixels[:, 1], length, -1),
+            "scores": _padded(decision.scores, length, np.nan),
+            "count": len(decision.pixels),
+            "asked": self.asked,
+            "refused": self.refused,
+            "pending_rows": _padded(self.pending[:, 0], length, -1),
+            "pending_columns": _padded(self.pending[:, 1], length, -1),
+            "pending_count": len(self.pending),
+            "source": decision.source,
+            "seen": decision.seen,
+            "digest": decision.digest,
+            "expected_error": decision.expected_error,
+            "ms": decision.ms,
+            "cpu_ms": decision.cpu_ms,
+            "waited_ms": waited_ms,
+            "note": self.note,
+            "stop": int(bool(self.stop_reason)),
+            "stop_reason": self.stop_reason,
+        }
+
+
+def last_word(number: int, reason: str, *, seen: int, expected_error: float) -> Batch:
+    """Make the empty batch that ends a run."""
+    nothing = Decision(
+        number=number,
+        pixels=np.empty((0, 2), np.int64),
+        scores=np.empty(0),
+        source="",
+        seen=seen,
+        digest="",
+        expected_error=expected_error,
+        ms=0.0,
+        cpu_ms=0.0,
+    )
+    return Batch(nothing, np.empty((0, 2), np.int64), stop_reason=reason)
+
+
+def data_keys(length: int, source: str) -> dict[str, DataKey]:
+    """Describe what ``Batch.data`` gives, as a descriptor does."""
+    kinds: dict[tuple[Dtype, str, int], tuple[str, ...]] = {
+        ("integer", "<i8", 0): (
+            "number",
+            "count",
+            "asked",
+            "refused",
+            "pending_count",
+            "seen",
+            "stop",
+        ),
+        ("number", "<f8", 0): ("expected_error", "ms", "cpu_ms", "waited_ms"),
+        ("array", "<i8", 1): ("rows", "columns", "pending_rows", "pending_columns"),
+        ("array", "<f8", 1): ("scores",),
+    }
+    text = DataKey(source=source, dtype="string", shape=[])
+    numbers = {
+        key: DataKey(source=source, dtype=dtype, dtype_numpy=width, shape=[length] * dimensions)
+        for (dtype, width, dimensions), keys in kinds.items()
+        for key in keys
+    }
+    return {**numbers, **dict.fromkeys(("source", "digest", "note", "stop_reason"), text)}
+
+
+def _padded(array: NDArray[Any], length: int, filler: float) -> NDArray[Any]:
+    whole = np.full(length, filler, dtype=array.dtype)
+    whole[: len(array)] = array[:length]
+    return whole

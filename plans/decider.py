@@ -1,0 +1,210 @@
+"""A decision as a reading: triggered, waited for without blocking, read, and saved as an event."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+from bluesky.protocols import Reading
+from event_model import DataKey
+
+from ..agent import EventReader, Progress, StopRule
+from .advisor import Advisor, Question
+from .batch import Batch, Pixels, data_keys, last_word
+
+MOST_ATTEMPTS = 2  # a target that the stage misses twice is given up
+PATIENCE = 10  # points in a row without a new pixel, at least, before the run is given up
+
+
+class FutureStatus:
+    """A bluesky Status over a future."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def add_callback(self, callback: Callable[[FutureStatus], None]) -> None:
+        """Call back when done, at once if it is done already."""
+        self._future.add_done_callback(lambda _: callback(self))
+
+    def exception(self, timeout: float | None = 0.0) -> BaseException | None:
+        """The exception that it ended with, if any."""
+        return self._future.exception(timeout)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._future.done()
+
+    @property
+    def success(self) -> bool:
+        """Whether it has ended well."""
+        return self.done and self._future.exception() is None
+
+
+class Decider:
+    """The agent, seen from a plan: a device whose reading is the next batch.
+
+    Parameters
+    ----------
+    advisor : Advisor
+        Makes the batches.
+    reader : EventReader
+        Hears the run's documents.
+    until : StopRule
+    batch : int
+        Points of a batch; the arrays of the event have this length, padded with -1 and NaN.
+    exposure : float
+        Seconds of beam of one event.
+    name : str
+
+    Notes
+    -----
+    ``trigger`` may be repeated, as a RunEngine that rewinds does: the same decision is read again.
+    A new one is made only after ``advance``.  All methods are for the RunEngine's thread.
+    """
+
+    parent = None
+
+    def __init__(
+        self,
+        advisor: Advisor,
+        reader: EventReader,
+        until: StopRule,
+        batch: int,
+        *,
+        exposure: float = 0.0,
+        name: str = "decision",
+    ) -> None:
+        self.name = name
+        # no fields, said outright: where nothing is said, Best Effort plots every number
+        self.hints: dict[str, Any] = {"fields": []}
+        self._advisor, self._reader, self._until = advisor, reader, until
+        self._size, self._exposure = batch, exposure
+        self._future: Future[Batch] | None = None
+        self._triggered: float | None = None
+        self._number = 0
+        self._errors: tuple[float, ...] = ()
+        self._attempts: Counter[tuple[int, int]] = Counter()
+        self._began = time.monotonic()
+        self._points = self._length_at_last_gain = 0
+
+    # What the plan asks.
+
+    def begin(self) -> None:
+        """Set the clock of the time criterion to zero."""
+        self._began = time.monotonic()
+
+    def ask(self, pending: Sequence[tuple[int, int]] = ()) -> None:
+        """Start to compute the next decision while ``pending`` targets are still measured."""
+        left = self._until.points_left(self._progress(len(pending)))
+        num = self._size if left is None else min(left, self._size)
+        if self._future is None and num > 0:
+            on_the_way = np.asarray(pending, dtype=np.int64).reshape(-1, 2)
+            self._future = self._advisor.submit(self._question(on_the_way, num))
+
+    def stop_reason(self) -> str:
+        """Why the run should end now; empty while it should go on."""
+        reason = self._until.reason(self._progress())
+        in_vain = self._points_in_vain()
+        if reason is None and in_vain >= max(self._size, PATIENCE):
+            reason = (
+                f"no new pixel with a usable reading in the last {in_vain} points: "
+                "check the detector and the stage"
+            )
+        return reason or ""
+
+    def advance(self) -> Batch:
+        """Take the batch that was read; the next trigger makes a new one."""
+        batch = self._read()
+        self._future = self._triggered = None
+        self._number += 1
+        self._errors += (batch.decision.expected_error,)
+        self._attempts.update(map(tuple, batch.decision.pixels.tolist()))
+        return batch
+
+    # The bluesky protocol.
+
+    def trigger(self) -> FutureStatus:
+        """Decide, unless that is done or under way."""
+        if self._triggered is None:
+            self._triggered = time.time()
+            reason = self.stop_reason()
+            if reason:
+                self._future = _done(self._last_word(reason))
+            self.ask()
+        self._future = self._future or _done(self._last_word("nothing is left to measure"))
+        return FutureStatus(self._future)
+
+    def read(self) -> dict[str, Reading[Any]]:
+        """The decision as an event: what was chosen, why, from what, how long it took."""
+        batch = self._read()
+        waited = max(0.0, batch.at - (self._triggered or batch.at))
+        data = batch.data(self._size, waited * 1e3)
+        return {f"{self.name}_{k}": Reading(value=v, timestamp=batch.at) for k, v in data.items()}
+
+    def describe(self) -> dict[str, DataKey]:
+        """Describe the keys of ``read``."""
+        keys = data_keys(self._size, f"agent:{self._advisor.agent}")
+        return {f"{self.name}_{key}": kind for key, kind in keys.items()}
+
+    def read_configuration(self) -> dict[str, Any]:
+        """Nothing: the start document holds it."""
+        return {}
+
+    def describe_configuration(self) -> dict[str, Any]:
+        """Nothing: the start document holds it."""
+        return {}
+
+    # What is known.
+
+    def _read(self) -> Batch:
+        if self._future is None or not self._future.done():
+            raise RuntimeError(
+                "a decision is read that was not triggered and waited for: an adaptive scan "
+                "needs a RunEngine, it cannot be listed or simulated without one"
+            )
+        return self._future.result()
+
+    def _progress(self, pending: int = 0) -> Progress:
+        observations = self._reader.observations
+        return Progress(
+            points=observations.points + pending,
+            pixels=self._reader.grid.size,
+            seconds=time.monotonic() - self._began,
+            exposure=len(observations) * self._exposure,
+            expected_errors=self._errors,
+        )
+
+    def _points_in_vain(self) -> int:
+        """How many of the latest events in a row, each counted once, gave no new pixel."""
+        observations = self._reader.observations
+        if observations.points != self._points:
+            self._points, self._length_at_last_gain = observations.points, len(observations)
+        return len({entry.id for entry in observations.log[self._length_at_last_gain :]})
+
+    def _question(self, pending: Pixels, num: int) -> Question:
+        observations = self._reader.observations
+        taken = observations.scan(self._reader.grid.shape).mask
+        given_up = [p for p, n in self._attempts.items() if n >= MOST_ATTEMPTS and not taken[p]]
+        unavailable = np.concatenate([np.array(given_up, np.int64).reshape(-1, 2), pending])
+        for rows, columns in (unavailable.T, observations.barren().T):
+            taken[rows, columns] = True
+        return Question(list(observations.log), taken, pending, unavailable, num, self._number)
+
+    def _last_word(self, reason: str) -> Batch:
+        return last_word(
+            self._number,
+            reason,
+            seen=len(self._reader.observations),
+            expected_error=self._errors[-1] if self._errors else np.nan,
+        )
+
+
+def _done(batch: Batch) -> Future[Batch]:
+    future: Future[Batch] = Future()
+    future.set_result(batch)
+    return future

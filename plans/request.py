@@ -1,0 +1,171 @@
+"""What an adaptive scan is asked for, checked before anything moves."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import numpy as np
+from bluesky.utils import Msg
+
+from ..agent import KeepOut, Sampler, ScanGrid, StopRule, parse
+
+DWELL_NAMES = ("dwell", "exposure_time", "count_time", "preset_time")
+LARGEST_BATCH = 50
+
+
+def data_key(device: Any) -> str:
+    """Name the data key that stands for a device: its first hinted field."""
+    if device is None:
+        raise ValueError("an adaptive scan needs a detector to steer by, but none came")
+    fields = (getattr(device, "hints", None) or {}).get("fields", [])
+    return fields[0] if fields else device.name
+
+
+def check_key(detectors: Sequence[Any], key: str) -> None:
+    """Refuse a key that no detector has; one that describes itself in a coroutine may have it."""
+    there: list[str] = []
+    for detector in detectors:
+        described = detector.describe()
+        if inspect.isawaitable(described):
+            if inspect.iscoroutine(described):
+                described.close()  # else Python warns that it was never awaited
+            return
+        there += described
+    if key not in there:
+        raise ValueError(
+            f"no detector has the data key {key!r} to steer by: there are {', '.join(there)}"
+        )
+
+
+def agent_spec(agent: str | Mapping[str, Any] | Sampler) -> dict[str, Any]:
+    """Describe an agent by name and options."""
+    if isinstance(agent, str):
+        return {"agent": agent, "options": {}}
+    if isinstance(agent, Mapping) and "agent" in agent:
+        return {"agent": agent["agent"], "options": dict(agent.get("options", {}))}
+    if not isinstance(agent, Sampler):
+        raise ValueError(
+            "an agent is a name, a mapping with 'agent' and 'options', or an object "
+            f"with choose(request); {agent!r} came"
+        )
+    return {"agent": type(agent).__qualname__, "options": {}}
+
+
+def stop_rule(until: StopRule | str, dwell: float | None) -> StopRule:
+    """Read the criterion; a dose cannot be counted without the time of an exposure."""
+    rule = parse(until)
+    if dwell is None and "dose(" in repr(rule):
+        raise ValueError(f"until={rule!r} needs dwell, the seconds of one exposure: give it")
+    return rule
+
+
+def batch_size(batch: int | None, grid: ScanGrid) -> int:
+    """Points of a batch; a third of a percent of the grid, at most 50, unless given."""
+    if batch is None:
+        return int(np.clip(grid.size // 300, 1, LARGEST_BATCH))
+    return _whole("batch", batch, 1)
+
+
+def prefetch_size(prefetch: int | None, batch: int) -> int:
+    """How many points before its end a batch's successor is asked for."""
+    # Half a batch hides a decision of 0.2 s behind 25 points of 10 ms, and its maps are no worse
+    # than those of a scan that waits, beyond what seeds differ: benchmarks/prefetch.py.
+    return batch // 2 if prefetch is None else _whole("prefetch", prefetch, 0)
+
+
+def keep_out_zones(zones: Sequence[KeepOut | Mapping[str, Any]]) -> list[KeepOut]:
+    """Read keep-out rectangles, from their JSON form too."""
+    return [zone if isinstance(zone, KeepOut) else _zone(zone) for zone in zones]
+
+
+def check_times(dwell: float | None, settle: float, decision_timeout: float) -> None:
+    """Refuse times that make no sense."""
+    if dwell is not None and not 0 < dwell < math.inf:
+        raise ValueError(f"dwell must be seconds above 0, but {dwell} came")
+    if not 0 <= settle < math.inf:
+        raise ValueError(f"settle must be seconds, 0 or more, but {settle} came")
+    if not decision_timeout > 0:
+        raise ValueError(f"decision_timeout must be seconds above 0, but {decision_timeout} came")
+
+
+def exposure_signals(detectors: Sequence[Any], dwell: float | None) -> list[Any]:
+    """Find what sets the exposure time; at least one detector must have it."""
+    if dwell is None:
+        return []
+    named = [getattr(d, name) for d in detectors for name in DWELL_NAMES if hasattr(d, name)]
+    signals = [signal for signal in named if hasattr(signal, "set")]
+    if not signals:
+        raise ValueError(
+            f"dwell={dwell} was given, but no detector has any of "
+            f"{', '.join(DWELL_NAMES)} to set: leave dwell out, or name the signal so"
+        )
+    return signals
+
+
+def check_limits(grid: ScanGrid, motors: Mapping[str, Any]) -> Generator[Msg, Any, None]:
+    """Refuse a grid whose ends the motors may not reach."""
+    for axis in (grid.slow, grid.fast):
+        motor = motors[axis.name]
+        for end in (float(axis.start), float(axis.stop)):
+            objection = yield from _objection(motor, end)
+            if objection is None:
+                continue
+            limits = getattr(motor, "limits", None)
+            allowed = (
+                f", but the stage's soft limits are {limits[0]:g} to {limits[1]:g}"
+                if isinstance(limits, tuple | list)
+                else ""
+            )
+            raise ValueError(
+                f"axis {axis.name!r} spans {axis.start:g} to {axis.stop:g}{allowed}: shorten "
+                f"the grid or move the limits ({objection})"
+            ) from objection
+
+
+def check_target(motors: Mapping[str, Any], position: Mapping[str, float]) -> None:
+    """Raise where a motor's own check refuses a target."""
+    for name, value in position.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} = {value}")
+        check = getattr(motors[name], "check_value", None)
+        if check is not None and not inspect.iscoroutinefunction(check):
+            check(value)
+
+
+def _objection(motor: Any, value: float) -> Generator[Msg, Any, Exception | None]:
+    """What a motor's own check says of a target, be it a function or a coroutine."""
+    check = getattr(motor, "check_value", None)
+    objections: list[Exception] = []
+
+    async def ask() -> None:
+        try:
+            verdict = check(value) if check is not None else None
+            if inspect.isawaitable(verdict):
+                await verdict
+        except Exception as error:
+            objections.append(error)
+
+    # Answers do not come back through the message: one that is replayed has none.
+    yield from bps.wait_for([ask])
+    return objections[0] if objections else None
+
+
+def _whole(name: str, number: Any, least: int) -> int:
+    if isinstance(number, bool) or number != int(number) or number < least:
+        raise ValueError(f"{name} must be a whole number, {least} or more, but {number} came")
+    return int(number)
+
+
+def _zone(zone: Mapping[str, Any]) -> KeepOut:
+    try:
+        (slow_low, slow_high), (fast_low, fast_high) = zone["slow"], zone["fast"]
+        return KeepOut((float(slow_low), float(slow_high)), (float(fast_low), float(fast_high)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"a keep-out zone has 'slow' and 'fast', each a lower and an upper end, but "
+            f"{zone!r} came"
+        ) from error

@@ -1,0 +1,265 @@
+"""An agent against an image, without a RunEngine: how good is its map, how fast does it decide."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from tqdm import tqdm
+
+from ..agent import Axis, ScanAgent, ScanGrid, coverage, make_sampler, points
+from ..models import SparseScan, inverse_distance, nrmse, psnr, ssim
+from ..simulators import Specimen, read_image
+
+FWHM_PER_SIGMA = 2.3548200450309493  # of a Gaussian: 2 sqrt(2 ln 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """What an agent measured, in order, and what its decisions cost.
+
+    Attributes
+    ----------
+    scan : SparseScan
+        All its points, in the order measured.
+    decided_at : (D,) ndarray of int64
+        Number of points measured before each decision.
+    ms, cpu_ms : (D,) ndarray of float64
+        Wall and processor time from a batch's last value to the next batch's points.
+    """
+
+    scan: SparseScan
+    decided_at: NDArray[np.int64]
+    ms: NDArray[np.float64]
+    cpu_ms: NDArray[np.float64]
+
+    def first(self, num: int) -> SparseScan:
+        """The scan as it was after ``num`` points."""
+        return SparseScan(self.scan.shape, self.scan.pixels[:num], self.scan.values[:num])
+
+    def travel(self, num: int) -> float:
+        """Euclidean length of the path through the first ``num`` points, in pixels."""
+        return float(np.linalg.norm(np.diff(self.scan.pixels[:num], axis=0), axis=1).sum())
+
+
+def load_truth(path: str | Path, beam_px: float = 0.0) -> NDArray[np.float64]:
+    """Read an image's own pixel values, as the rehearsal measures them.
+
+    Parameters
+    ----------
+    path : str or Path
+        What ``Specimen.from_file`` reads; of several channels the first.
+    beam_px : float
+        FWHM of a Gaussian beam that blurs the image, pixels; 0 leaves it as it is.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As ``Specimen.from_file``.
+    """
+    Specimen.from_file(path)  # refuses what is no image, in its own words
+    values = np.asarray(read_image(path)[0], dtype=np.float64)
+    truth = values if values.ndim == 2 else values[0]
+    return gaussian_filter(truth, beam_px / FWHM_PER_SIGMA) if beam_px > 0 else truth
+
+
+def run_agent(
+    truth: NDArray[np.float64],
+    agent: str,
+    num: int,
+    *,
+    batch: int = 50,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[int, Trajectory | None]]:
+    """Let an agent measure ``num`` pixels of an image, batch by batch.
+
+    Parameters
+    ----------
+    truth : (M, N) ndarray of float64
+    agent : str
+        As ``make_sampler`` takes it, with ``options``.
+    num : int
+        Points in all.
+    batch : int
+        Points between two decisions; the last batch is as long as there are points left.
+    seed : int
+
+    Yields
+    ------
+    points : int
+        Measured so far.
+    trajectory : Trajectory or None
+        With the last batch: the whole.
+    """
+    rows, columns = truth.shape
+    grid = ScanGrid(
+        Axis("row", 0, max(rows - 1, 1), rows), Axis("column", 0, max(columns - 1, 1), columns)
+    )
+    scanner = ScanAgent(
+        grid, make_sampler(agent, options), name=agent, seed=seed, until=points(num)
+    )
+    fresh: list[tuple[int, int, int, float]] = []
+    measured: list[tuple[int, int, int, float]] = []
+    costs: list[tuple[int, float, float]] = []
+    while len(measured) < num:
+        began = time.perf_counter(), time.process_time()
+        scanner.observe(fresh)
+        decision = scanner.decide(min(batch, num - len(measured)), number=len(costs))
+        cost = time.perf_counter() - began[0], time.process_time() - began[1]
+        if not len(decision.pixels):
+            raise RuntimeError(f"agent {agent!r} suggested nothing after {len(measured)} points")
+        costs.append((len(measured), 1e3 * cost[0], 1e3 * cost[1]))
+        fresh = [
+            (len(measured) + k + 1, int(row), int(column), float(truth[row, column]))
+            for k, (row, column) in enumerate(decision.pixels)
+        ]
+        measured += fresh
+        if len(measured) < num:
+            yield len(measured), None
+    log = np.array(measured)
+    decided_at, ms, cpu_ms = np.array(costs).T
+    scan = SparseScan.of(truth.shape, log[:, 1:3], log[:, 3])
+    yield num, Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms)
+
+
+def assess(
+    truth: NDArray[np.float64],
+    trajectory: Trajectory,
+    share: float,
+    agent: str,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Compare the map after a share of the points with the truth.
+
+    Returns
+    -------
+    dict
+        ``agent, coverage, points, nrmse, ssim, psnr, decision_ms_p50, decision_ms_p95,
+        decision_cpu_ms_p50, travel_px``; ``nrmse_own`` and ``ssim_own`` where the agent has a
+        reconstruction of its own.  The first decision, which draws the start and warms up, is
+        left out of the times where there are others.
+    """
+    num = points_at(share, truth.shape)
+    scan = trajectory.first(num)
+    made = trajectory.decided_at < num
+    made[0] = made.sum() == 1
+    ms, cpu_ms = trajectory.ms[made], trajectory.cpu_ms[made]
+    reconstruction = inverse_distance(scan)
+    row = {
+        "shape": list(truth.shape),
+        "agent": agent,
+        "coverage": share,
+        "points": num,
+        "nrmse": nrmse(truth, reconstruction),
+        "ssim": ssim(truth, reconstruction),
+        "psnr": psnr(truth, reconstruction),
+        "decision_ms_p50": float(np.median(ms)),
+        "decision_ms_p95": float(np.percentile(ms, 95)),
+        "decision_cpu_ms_p50": float(np.median(cpu_ms)),
+        "travel_px": trajectory.travel(num),
+    }
+    own = getattr(make_sampler(agent, options), "reconstruct", None)
+    if own is not None:
+        row |= {"nrmse_own": nrmse(truth, own(scan)), "ssim_own": ssim(truth, own(scan))}
+    return row
+
+
+def points_at(share: float, shape: tuple[int, ...]) -> int:
+    """Points of a coverage: round(share x M x N), at least 1."""
+    return max(1, round(share * shape[0] * shape[1]))
+
+
+def designs(
+    agent: str, coverages: Sequence[float], options: Mapping[str, Any] | None = None
+) -> list[list[float]]:
+    """Which coverages one trajectory serves.
+
+    An agent that lays out its whole design for the number of points it gets (a raster sub-grid)
+    has a trajectory for each; all others have one, read off at each coverage.
+    """
+    if getattr(make_sampler(agent, options), "one_design_per_budget", False):
+        return [[share] for share in sorted(coverages)]
+    return [sorted(coverages)]
+
+
+def compare_agents(
+    images: Sequence[str | Path],
+    agents: Sequence[str],
+    coverages: Sequence[float],
+    *,
+    batch: int = 50,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    beam_px: float = 0.0,
+) -> Iterator[dict[str, Any]]:
+    """Run every agent on every image; a progress bar on standard error shows how far it is.
+
+    Parameters
+    ----------
+    images : sequence of path
+        As ``load_truth`` takes them, with ``beam_px``.
+    agents : sequence of str
+    coverages : sequence of float
+        Shares of the pixels after which the map is compared.
+    batch : int
+        Points between two decisions.
+    seed : int
+        0 or more.
+    options : mapping, optional
+        Of every agent; or, where its keys are all names of ``agents``, from name to options, and
+        an agent that it leaves out has none.
+
+    Yields
+    ------
+    dict
+        ``image`` and what ``assess`` gives, for each image, agent and coverage, as they come.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        Before anything runs, if an agent, an image, a coverage, the batch or the seed makes
+        no sense.
+    """
+    for share in coverages:
+        coverage(share)  # refuses what is no coverage
+    if batch < 1:
+        raise ValueError(f"a batch must have 1 point or more, but {batch} came")
+    if seed != int(seed) or seed < 0:
+        raise ValueError(f"seed must be a whole number, 0 or more, but {seed} came")
+    given = _by_agent(agents, options or {})
+    plans = [
+        (agent, shares) for agent in agents for shares in designs(agent, coverages, given[agent])
+    ]
+    truths = {str(image): load_truth(image, beam_px) for image in images}
+    total = sum(points_at(shares[-1], t.shape) for t in truths.values() for _, shares in plans)
+    with tqdm(total=total, unit="pt", delay=2.0, leave=False, disable=None) as bar:
+        for image, truth in truths.items():
+            for agent, shares in plans:
+                num = points_at(shares[-1], truth.shape)
+                # a refresh would draw at once, before the delay is over
+                bar.set_description(f"{Path(image).name} {agent}", refresh=False)
+                done = 0
+                for measured, trajectory in run_agent(
+                    truth, agent, num, batch=batch, seed=seed, options=given[agent]
+                ):
+                    bar.update(measured - done)
+                    done = measured
+                    if trajectory is not None:
+                        for share in shares:
+                            yield {
+                                "image": image,
+                                **assess(truth, trajectory, share, agent, given[agent]),
+                            }
+
+
+def _by_agent(agents: Sequence[str], options: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    if set(options) <= set(agents):
+        return {agent: options.get(agent) or {} for agent in agents}
+    return dict.fromkeys(agents, options)

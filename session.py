@@ -1,0 +1,419 @@
+"""RunEngine, devices and storage, put together for IPython and for the commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bluesky import RunEngine
+
+    from .devices import Counter, RingCurrent, ScanStage
+    from .simulators import IocOptions
+    from .storage import JournalEntry, Store
+
+AxisRange = tuple[float, float, int]
+
+
+class ScanInterruptedError(RuntimeError):
+    """Somebody pressed Ctrl-C; what was measured is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What a scan needs at a beamline.
+
+    Attributes
+    ----------
+    RE : RunEngine
+        Writes every document to the journal in ``out``.
+    stage : ScanStage
+        With axes ``x`` and ``y``.
+    counter : Counter
+    ring : RingCurrent
+    store : Store
+        Feeds the catalog from the journal, in the background.
+    """
+
+    RE: RunEngine
+    stage: ScanStage
+    counter: Counter
+    ring: RingCurrent
+    store: Store
+
+
+@dataclass(frozen=True)
+class Scan:
+    """An adaptive scan with PVs that already run.
+
+    Attributes
+    ----------
+    prefix : str
+        What the PVs' names begin with.
+    slow, fast : (start, stop, num)
+        The stage's y and x, in the motors' units.
+    agent, options, until, batch, seed
+        As in ``adaptive_scan``.
+    dwell : float
+        Seconds.
+    timeout : float
+        Seconds to wait for the PVs.
+    out : Path
+        Folder for the journal, the catalog and the pictures.
+    tiled : str, optional
+        A Tiled server to write to in place of the folder's own catalog.
+    """
+
+    prefix: str = "SIM:"
+    slow: AxisRange = (0.0, 1.0, 2)
+    fast: AxisRange = (0.0, 1.0, 2)
+    agent: str = "slads"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    until: str = "coverage(0.15)"
+    batch: int | None = None
+    seed: int = 1
+    dwell: float = 0.01
+    timeout: float = 10.0
+    out: Path = Path("runs")
+    tiled: str | None = None
+
+    def __post_init__(self) -> None:
+        _require(0 < self.dwell < np.inf, f"the dwell must be a time above 0 s, not {self.dwell}")
+        _require(self.seed >= 0, f"the seed must be a whole number, 0 or more, not {self.seed}")
+        _require(
+            self.batch is None or self.batch >= 1,
+            f"a batch must have 1 point or more, but {self.batch} came",
+        )
+        _require(
+            self.tiled is None or self.tiled.startswith(("http://", "https://")),
+            f"--tiled takes the URL of a server, http://..., but {self.tiled!r} came",
+        )
+
+
+@dataclass(frozen=True)
+class Demo:
+    """An adaptive scan of a simulated microscope.
+
+    Attributes
+    ----------
+    scan : Scan
+        How it is scanned; prefix and axes are those of the microscope.
+    image : str, optional
+        What lies under the beam; generated flakes without it.
+    region : str
+        ``ROWSxCOLUMNS`` from the middle of the image (as much as it has), or ``all``.
+    noise : str
+        ``poisson`` or ``none``.
+    peak_rate : float
+        Counts/s of the brightest pixel.
+    """
+
+    scan: Scan
+    image: str | None = None
+    region: str = "128x128"
+    noise: Literal["poisson", "none"] = "poisson"
+    peak_rate: float = 1e6
+
+
+@contextmanager
+def open_session(
+    prefix: str, out: Path, *, tiled: str | None = None, timeout: float = 10.0
+) -> Iterator[Session]:
+    """Connect to a microscope and get ready to record; on leaving, what is left is stored.
+
+    Parameters
+    ----------
+    prefix : str
+        What the PVs' names begin with.
+    out : Path
+        Folder of the journal and the catalog.
+    tiled : str, optional
+        A Tiled server to write to in place of the folder's own catalog.
+    timeout : float
+        Seconds to wait for the PVs, all together.
+
+    Raises
+    ------
+    TimeoutError
+        Names the PVs that do not answer.
+    """
+    from bluesky import RunEngine
+
+    from .devices import Counter, RingCurrent, ScanStage, connect
+    from .storage import Store
+
+    stage = ScanStage(prefix, name="stage")
+    counter = Counter(f"{prefix}counter:", name="counter")
+    ring = RingCurrent(f"{prefix}ring:", name="ring")
+    try:
+        connect([stage, counter, ring], timeout)
+        store = Store(out, tiled)
+        try:
+            RE = RunEngine({"scan_id": _last_scan_id(out)}, call_returns_result=True)
+            RE.subscribe(store)  # first of all: what it has been told is on disk
+            yield Session(RE, stage, counter, ring, store)
+        finally:
+            delivery = store.close()
+            if not delivery.complete:
+                _say(str(delivery))
+    finally:
+        for device in (stage, counter, ring):
+            device.destroy()  # else libca complains of an IOC that ends before its clients
+
+
+def run_scan(scan: Scan, truth: NDArray[np.float64] | None = None) -> dict[str, Any]:
+    """Scan, store, draw; returns what the command prints.
+
+    Parameters
+    ----------
+    scan : Scan
+    truth : (M, N) ndarray of float64, optional
+        The noiseless rates on the grid, where they are known.
+    """
+    from bluesky import RunEngineInterrupted
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    from .plans import adaptive_scan
+    from .views import progress_bar
+
+    _check(scan)
+    began = time.monotonic()
+    with open_session(scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout) as session:
+        RE, stage = session.RE, session.stage
+        RE.context_managers = [_PauseOnInterrupt]
+        uids: list[str] = []
+        RE.subscribe(lambda _, start: uids.append(start["uid"]), "start")
+        RE.subscribe(progress_bar(scan.agent))
+        plan = adaptive_scan(
+            [session.counter, session.ring],
+            {"agent": scan.agent, "options": dict(scan.options)},
+            stage.y,
+            *scan.slow,
+            stage.x,
+            *scan.fast,
+            until=scan.until,
+            batch=scan.batch,
+            dwell=scan.dwell,
+            seed=scan.seed,
+        )
+        with logging_redirect_tqdm():
+            try:
+                result: Any = RE(plan)
+                stop_reason = result.plan_result.stop_reason
+            except RunEngineInterrupted:
+                _end_in_order(RE)
+                stop_reason = "interrupted"
+        if not uids:
+            raise ScanInterruptedError("interrupted before the first point")
+        outcome = _finish(scan, uids[-1], stop_reason, truth, began)
+    if stop_reason == "interrupted":
+        raise ScanInterruptedError(f"interrupted; {outcome['points']} points are in {scan.out}")
+    return outcome
+
+
+def _end_in_order(RE: RunEngine) -> None:
+    """Abort a paused run; from here on nobody can interrupt the keeping of what was measured."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _say("interrupted: ending the run and keeping what was measured")
+    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(RuntimeError):
+        RE.abort("interrupted")
+
+
+class _PauseOnInterrupt:
+    """While a plan runs, the first Ctrl-C pauses it at once, and further ones change nothing."""
+
+    def __init__(self, RE: RunEngine) -> None:
+        self._RE = RE
+        self._asked = False
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGINT, self._pause)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _pause(self, *_: object) -> None:
+        if not self._asked:
+            self._asked = True
+            # from a thread: a signal handler must not wait for the RunEngine
+            threading.Thread(target=self._request, daemon=True).start()
+
+    def _request(self) -> None:
+        with contextlib.suppress(RuntimeError):  # a TransitionError: it has ended meanwhile
+            self._RE.request_pause(defer=False)
+
+
+def run_demo(demo: Demo) -> dict[str, Any]:
+    """Start a simulated microscope, scan it, compare with the truth.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the image, the region or a setting makes no sense: before anything is started.
+    """
+    from .simulators import Ioc
+
+    _check(demo.scan)
+    options = _microscope(demo)
+    specimen = options.specimen()
+    rows, columns = specimen.shape
+    pitch = specimen.pixel_size
+    scan = replace(
+        demo.scan,
+        prefix=options.prefix,
+        slow=(0.0, (rows - 1) * pitch, rows),
+        fast=(0.0, (columns - 1) * pitch, columns),
+    )
+    beam = options.counting(specimen).beam
+    truth = beam.truth(np.arange(columns) * pitch, np.arange(rows) * pitch)[0]
+    _say(f"starting the microscope: {specimen.name}, {rows} x {columns} pixels")
+    with Ioc(options) as ioc:
+        os.environ.update(ioc.environment)  # before the first PV: libca reads it once
+        return run_scan(scan, truth)
+
+
+def _check(scan: Scan) -> None:
+    """Refuse what makes no sense before anything is started."""
+    from .agent import check_agent, make_sampler, parse
+
+    parse(scan.until)
+    check_agent(scan.agent)
+    if scan.options:
+        make_sampler(scan.agent, scan.options)
+    try:
+        scan.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=scan.out):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"--out must be a folder one can write to, but {scan.out} is not: {error.strerror}"
+        ) from error
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _last_scan_id(out: Path) -> int:
+    from .storage import list_runs
+
+    return max((run.start.get("scan_id", 0) for run in list_runs(out)), default=0)
+
+
+def _microscope(demo: Demo) -> IocOptions:
+    """What the demo simulates: no time for moves, a constant current, the image's middle."""
+    from .simulators import IocOptions
+
+    whole = IocOptions(
+        image=demo.image,
+        noise=demo.noise,
+        peak_rate=demo.peak_rate,
+        seed=demo.scan.seed,
+        dwell=demo.scan.dwell,
+    )
+    if demo.region == "all":
+        return whole
+    asked = demo.region.lower().split("x")
+    if len(asked) != 2 or not all(part.isdecimal() and int(part) for part in asked):
+        raise ValueError(
+            f"--region takes ROWSxCOLUMNS such as 128x128, or all, but {demo.region!r} came"
+        )
+    rows, columns = map(int, asked)
+    if demo.image is None:
+        return replace(whole, shape=(rows, columns))
+    size = whole.specimen().shape
+    return replace(whole, crop=(min(rows, size[0]), min(columns, size[1])))
+
+
+def _finish(
+    scan: Scan, uid: str, stop_reason: str, truth: NDArray[np.float64] | None, began: float
+) -> dict[str, Any]:
+    """Draw what the journal holds, and compare."""
+    from .models import inverse_distance, nrmse, ssim
+    from .storage import read_run
+    from .views import save_map, summarize, write_points, write_report
+
+    summary = summarize(read_run(scan.out, uid).documents())
+    if not len(summary.scan.values):
+        raise RuntimeError(f"nothing usable was measured: {stop_reason}")
+    reconstruction = inverse_distance(summary.scan)
+    write_points(scan.out / "points.csv", summary)
+    save_map(scan.out / "map.png", summary, truth=truth)
+    write_report(scan.out / "report.html", summary, truth=truth)
+    decided = [d.ms for d in summary.decisions if d.count]
+    spacing = np.diff([event.time for event in summary.events])
+    return {
+        "uid": uid,
+        "agent": scan.agent,
+        "points": len(summary.scan.values),
+        "coverage": summary.scan.coverage,
+        "nrmse": None if truth is None else nrmse(truth, reconstruction),
+        "ssim": None if truth is None else ssim(truth, reconstruction),
+        "decision_ms_p50": float(np.median(decided)),
+        "decision_ms_p95": float(np.percentile(decided, 95)),
+        "overhead_ms_per_point": 1e3 * (float(np.mean(spacing)) - scan.dwell)
+        if len(spacing)
+        else None,
+        "seconds": time.monotonic() - began,
+        "stop_reason": stop_reason,
+        "catalog": scan.tiled.partition("?")[0] if scan.tiled else str(scan.out / "catalog"),
+        "notes": list(dict.fromkeys(d.note for d in summary.decisions if d.note)),
+        "picture": str(scan.out / "map.png"),
+        "report": str(scan.out / "report.html"),
+    }
+
+
+def _say(message: str) -> None:
+    print(f"skysteer: {message}", file=sys.stderr, flush=True)
+
+
+def list_folder(out: Path) -> list[dict[str, Any]]:
+    """Tell what runs a folder's journal holds, oldest first.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no journal.
+    """
+    from .storage import list_runs
+
+    if not (out / "journal").is_dir():
+        raise FileNotFoundError(
+            f"expected a folder of runs, but {out} holds no journal: name one with --out"
+        )
+    return [
+        {
+            "scan_id": run.start.get("scan_id"),
+            "uid": run.uid,
+            "when": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.start["time"])),
+            "plan": run.start.get("plan_name"),
+            "agent": run.start.get("skysteer", {}).get("agent", ""),
+            "points": _points(out, run),
+            "status": run.status,
+        }
+        for run in list_runs(out)
+    ]
+
+
+def _points(out: Path, run: JournalEntry) -> int:
+    """Number of a run's points; without a stop document they are counted."""
+    from .storage import read_run
+
+    if run.stop is not None:
+        return run.stop.get("num_events", {}).get("primary", 0)
+    recorded = read_run(out, run.uid)
+    return len(recorded.events()["seq_num"]) if "primary" in recorded.streams else 0

@@ -1,0 +1,23 @@
+from .catalog import open_catalog
+from .delivery import Delivery
+from .journal import Document, Journal, read_journal
+from .read import RecordedRun, read_run
+from .runs import JournalEntry, complete, last_wins, list_runs
+from .store import Store
+from .sync import sync
+
+__all__ = [
+    "Delivery",
+    "Document",
+    "Journal",
+    "JournalEntry",
+    "RecordedRun",
+    "Store",
+    "complete",
+    "last_wins",
+    "list_runs",
+    "open_catalog",
+    "read_journal",
+    "read_run",
+    "sync",
+]

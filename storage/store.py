@@ -1,0 +1,69 @@
+"""The store of a measuring process: the journal at once, the catalog behind it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .delivery import Delivery, Progress, deliver, silent, start_keeper
+from .destination import Destination, share
+from .journal import Journal
+
+
+class Store:
+    """Keep every document of the runs that pass.
+
+    Subscribe it to a RunEngine before everything else. A document is in the journal when the call
+    returns, which takes microseconds; another process brings it into the catalog, so that a slow,
+    dead or broken catalog costs the scan nothing.
+
+    Parameters
+    ----------
+    folder : path
+        The data folder; made if missing.
+    url : str, optional
+        A Tiled container that the runs go to instead of the folder's own catalog. Its API key is
+        taken from the environment variable ``TILED_API_KEY``.
+
+    Raises
+    ------
+    OSError
+        From a call: the journal could not be written. This is meant to fail the run.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], url: str | None = None) -> None:
+        self._destination = Destination(Path(folder).resolve(), url)
+        self._destination.make()
+        self._journal = Journal(self._destination.journal)
+        self._presence = share(self._destination.users)
+        self._runs: list[str] = []
+        self._delivery: Delivery | None = None
+        self._at_work = start_keeper(self._destination)
+
+    def __call__(self, name: str, document: dict[str, Any]) -> None:
+        self._journal(name, document)
+        if name == "start":
+            self._destination.announce(document["uid"])
+            self._runs.append(document["uid"])
+            if not self._at_work():
+                self._at_work = start_keeper(self._destination)
+
+    def close(self, timeout: float = 60.0, progress: Progress = silent) -> Delivery:
+        """Wait until the runs are in the catalog, and let it go.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait at most.
+        progress : callable, optional
+            Called with the number of runs that are done, and of all.
+
+        Returns
+        -------
+        Delivery
+            ``str(delivery)`` is one line for the user. Whatever it says, the journal has it all.
+        """
+        self._journal.close()
+        if self._delivery is None:
+            self._delivery = deliver(self._destination, self._runs, timeout, progress)
+            os.close(self._presence)
+        return self._delivery

@@ -1,0 +1,140 @@
+"""The guard: what it lets through, what it refuses, and that it fails closed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from skysteer.agent import Axis, Guard, KeepOut, ScanGrid
+
+GRID = ScanGrid(Axis("y", 0.0, 3.0, 4), Axis("x", 10.0, 14.0, 5))
+NOTHING = np.zeros(GRID.shape, dtype=bool)
+
+
+def anything_goes(position: Mapping[str, float]) -> None:
+    return None
+
+
+def guard(**changes: object) -> Guard:
+    return Guard(**{"grid": GRID, "check": anything_goes, **changes})  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    "target, why",
+    [
+        ((math.nan, 1), "not finite"),
+        ((1, math.inf), "not finite"),
+        ((None, 1), "not finite"),
+        ((1.5, 1), "no whole pixel"),
+        ((-1, 0), "off the grid"),
+        ((4, 0), "off the grid"),
+        ((0, 5), "off the grid"),
+        ((1e300, 0), "off the grid"),
+    ],
+)
+def test_a_target_that_is_no_pixel_is_refused_alone(target: tuple, why: str) -> None:
+    verdict = guard().vet([(0, 0), target, (3, 4)], NOTHING, 10)
+    assert verdict.pixels.tolist() == [[0, 0], [3, 4]]
+    assert verdict.index.tolist() == [0, 2]
+    assert verdict.refused == {why: 1}
+
+
+def test_a_measured_pixel_and_a_repeated_one_are_refused() -> None:
+    taken = NOTHING.copy()
+    taken[1, 1] = True
+    verdict = guard().vet([(1, 1), (2, 2), (2, 2)], taken, 10)
+    assert verdict.pixels.tolist() == [[2, 2]]
+    assert verdict.refused == {"already measured": 2}
+    assert taken.sum() == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("limits"), RuntimeError("gone"), KeyError("y")])
+def test_a_check_that_raises_anything_refuses_its_target(error: Exception) -> None:
+    def check(position: Mapping[str, float]) -> None:
+        if position["y"] > 1:
+            raise error
+
+    verdict = guard(check=check).vet([(0, 0), (2, 0)], NOTHING, 10)
+    assert verdict.pixels.tolist() == [[0, 0]]
+    assert verdict.refused.total() == 1
+
+
+def test_the_check_is_asked_about_positions_in_motor_units() -> None:
+    asked = []
+    guard(check=asked.append).vet([(1, 2)], NOTHING, 1)
+    assert asked == [{"y": 1.0, "x": 12.0}]
+
+
+def test_a_keep_out_zone_holds_its_ends_in_whatever_order_they_came() -> None:
+    zone = KeepOut(slow=(2.0, 1.0), fast=(11.0, 12.0))
+    kept = guard(keep_out=[zone])
+    inside = [(row, column) for row in (1, 2) for column in (1, 2)]
+    verdict = kept.vet([(0, 0), *inside, (3, 3)], NOTHING, 99)
+    assert verdict.pixels.tolist() == [[0, 0], [3, 3]]
+    assert verdict.refused == {"kept out": 4}
+    assert np.argwhere(kept.forbidden()).tolist() == [list(pixel) for pixel in inside]
+
+
+def test_a_zone_may_be_a_half_plane() -> None:
+    half = KeepOut(slow=(-math.inf, math.inf), fast=(12.5, math.inf))
+    assert guard(keep_out=[half]).forbidden().sum(axis=0).tolist() == [0, 0, 0, 4, 4]
+
+
+@pytest.mark.parametrize("ends", [(math.nan, 1.0), (1.0,), (1.0, 2.0, 3.0)])
+def test_a_zone_that_would_keep_nothing_out_is_refused(ends: tuple) -> None:
+    with pytest.raises(ValueError):
+        KeepOut(slow=ends, fast=(0.0, 1.0))
+
+
+def test_the_budget_is_kept() -> None:
+    verdict = guard().vet([(0, k) for k in range(5)], NOTHING, 2)
+    assert verdict.pixels.tolist() == [[0, 0], [0, 1]]
+    assert verdict.refused == {"budget spent": 3}
+
+
+def test_refused_targets_cost_no_budget() -> None:
+    verdict = guard().vet([(9, 9), (0, 0)], NOTHING, 1)
+    assert verdict.pixels.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("nonsense", [[(1, 2, 3)], ["ab"], [(0, 0), (1,)]])
+def test_what_is_no_list_of_pixels_gets_nowhere(nonsense: list) -> None:
+    with pytest.raises(ValueError):
+        guard().vet(nonsense, NOTHING, 9)
+
+
+def test_an_empty_batch_is_let_through_empty() -> None:
+    verdict = guard().vet([], NOTHING, 9)
+    assert verdict.pixels.shape == (0, 2)
+    assert not verdict.refused
+
+
+@given(
+    batch=hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(0, 12), st.just(2)),
+        elements=st.floats(-2, 6) | st.floats(),
+    ),
+    whole=st.booleans(),
+    taken=hnp.arrays(np.bool_, GRID.shape),
+    most=st.integers(-1, 12),
+)
+def test_whatever_comes_only_safe_new_pixels_pass(
+    batch: np.ndarray, whole: bool, taken: np.ndarray, most: int
+) -> None:
+    batch = np.rint(batch) if whole else batch
+    zone = KeepOut(slow=(0.5, 1.5), fast=(10.5, 12.5))
+    verdict = guard(keep_out=[zone]).vet(batch, taken, most)
+    passed = list(map(tuple, verdict.pixels.tolist()))
+    assert len(set(passed)) == len(passed) <= max(most, 0)
+    assert len(passed) + verdict.refused.total() == len(batch)
+    assert [tuple(batch[k]) for k in verdict.index] == passed
+    for row, column in passed:
+        assert not taken[row, column]
+        assert not (row == 1 and column in (1, 2))

@@ -1,0 +1,102 @@
+"""The order of the visit: a permutation, never longer than given, close to the best."""
+
+from __future__ import annotations
+
+from itertools import pairwise, permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.spatial.distance import cdist
+
+from skysteer.agent import path_length, tour
+
+pixel = st.tuples(st.integers(0, 40), st.integers(0, 40))
+
+
+def batches(most: int) -> st.SearchStrategy[np.ndarray]:
+    unique = st.lists(pixel, min_size=1, max_size=most, unique=True)
+    return unique.map(lambda pixels: np.array(pixels, dtype=np.int64))
+
+
+def way(pixels: np.ndarray, start: tuple[int, int] | None) -> float:
+    """Length of the way, by the definition."""
+    stops = [start, *pixels.tolist()] if start is not None else pixels.tolist()
+    return sum(max(abs(a[0] - b[0]), abs(a[1] - b[1])) for a, b in pairwise(stops))
+
+
+@settings(deadline=None)
+@given(pixels=batches(60), start=st.none() | pixel)
+def test_a_tour_visits_each_pixel_once_and_is_no_longer_than_the_order_given(
+    pixels: np.ndarray, start: tuple[int, int] | None
+) -> None:
+    order = tour(pixels, start)
+    assert sorted(order.tolist()) == list(range(len(pixels)))
+    assert way(pixels[order], start) <= way(pixels, start)
+
+
+@settings(deadline=None)
+@given(pixels=batches(30))
+def test_without_a_stage_the_path_starts_at_the_first_pixel(pixels: np.ndarray) -> None:
+    assert tour(pixels)[0] == 0
+
+
+@given(pixels=batches(30))
+def test_the_length_of_a_path_is_the_sum_of_the_longer_moves(pixels: np.ndarray) -> None:
+    assert path_length(pixels) == way(pixels, None)
+
+
+def test_few_pixels_are_toured_nearly_as_well_as_can_be() -> None:
+    rng = np.random.default_rng(0)
+    ratios = []
+    for _ in range(60):
+        pixels = rng.permutation(np.unique(rng.integers(0, 30, (7, 2)), axis=0))[:6]
+        start = tuple(rng.integers(0, 30, 2).tolist())
+        best = min(way(pixels[list(order)], start) for order in permutations(range(len(pixels))))
+        found = way(pixels[tour(pixels, start)], start)
+        assert found >= best
+        ratios.append(found / best)
+    assert np.mean(ratios) < 1.03
+    assert np.mean(np.equal(ratios, 1)) > 0.7
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (500, 12)])
+def test_a_batch_is_toured_near_the_bound_that_no_path_beats(shape: tuple[int, int]) -> None:
+    """A path spans its pixels, so none is shorter than the minimum spanning tree (scipy)."""
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        flat = rng.choice(shape[0] * shape[1], 50, replace=False)
+        pixels = np.column_stack(np.divmod(flat, shape[1]))
+        bound = minimum_spanning_tree(cdist(pixels, pixels, "chebyshev")).sum()
+        found = path_length(pixels[tour(pixels)])
+        assert bound <= found < 1.35 * bound
+
+
+def test_a_line_is_driven_from_the_end_where_the_stage_stands() -> None:
+    line = np.array([(0, k) for k in (3, 0, 4, 1, 2)])
+    assert line[tour(line, (0, 9))][:, 1].tolist() == [4, 3, 2, 1, 0]
+    assert line[tour(line, (1, 0))][:, 1].tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("start", [None, (3, 4)])
+def test_nothing_and_one_pixel_need_no_tour(start: tuple[int, int] | None) -> None:
+    assert tour(np.empty((0, 2), dtype=np.int64), start).tolist() == []
+    assert tour(np.array([[5, 5]]), start).tolist() == [0]
+
+
+def test_a_batch_too_large_for_two_opt_is_still_toured() -> None:
+    rng = np.random.default_rng(2)
+    pixels = rng.permutation(np.argwhere(np.ones((40, 40))))
+    order = tour(pixels)
+    assert sorted(order.tolist()) == list(range(1600))
+    assert path_length(pixels[order]) < 1.2 * 1599  # neighbour to neighbour would be 1599
+
+
+def test_very_many_stops_are_ordered_within_seconds_and_not_badly() -> None:
+    pixels = np.random.default_rng(0).integers(0, 2000, (20_000, 2))
+    order = tour(pixels, (0, 0))
+    assert sorted(order) == list(range(len(pixels)))
+    # A shortest path through n random points of an area A is about 0.71 sqrt(n A) long.
+    assert path_length(pixels[order]) < 1.4 * 0.71 * np.sqrt(len(pixels)) * 2000

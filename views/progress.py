@@ -1,0 +1,43 @@
+"""How far a scan is, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(description: str) -> Callable[[str, Mapping[str, Any]], None]:
+    """Make a document callback that shows a bar on standard error, where that is a terminal.
+
+    Parameters
+    ----------
+    description : str
+        What stands before the bar.
+
+    Examples
+    --------
+    ``RE.subscribe(progress_bar("slads"))``
+    """
+    bars: dict[str, tqdm] = {}
+    primary: set[str] = set()
+
+    def show(name: str, doc: Mapping[str, Any]) -> None:
+        if name == "start":
+            bars["run"] = tqdm(
+                total=doc.get("num_points"),
+                unit="pt",
+                desc=description,
+                mininterval=0.5,
+                leave=False,
+                disable=None,  # where nobody looks
+            )
+        elif name == "descriptor" and doc["name"] == "primary":
+            primary.add(doc["uid"])
+        elif name == "event" and doc["descriptor"] in primary:
+            bars["run"].update(doc["seq_num"] - bars["run"].n)
+        elif name == "stop":
+            bars["run"].close()
+
+    return show

@@ -1,0 +1,225 @@
+"""A run's report: one page of HTML with all that a reader needs to judge it and do it again."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import distance_transform_edt
+
+from ..agent import path_length
+from ..models import inverse_distance
+from .charts import (
+    decision_chart,
+    density_chart,
+    error_chart,
+    gap_chart,
+    similarity_chart,
+    spacing_chart,
+)
+from .figure import checked_image, map_figure
+from .page import Picture, element, facts, figure, page, settings_table, times_table
+from .provenance import moment, python_call, settings
+from .quality import Image, nrmse, quality_curve, ssim
+from .summary import RunSummary
+
+
+def write_report(
+    path: str | os.PathLike[str], summary: RunSummary, truth: ArrayLike | None = None
+) -> None:
+    """Write a run's report as one HTML file, which needs no other file and no network.
+
+    Parameters
+    ----------
+    path : path
+        The file, written anew.
+    summary : RunSummary
+        Also of a run that was cut off, or that measured nothing.
+    truth : (M, N) array, optional
+        What an endless scan would have read, in the units of the values, finite: with it the
+        report tells how near the map came, without it how the map settled.
+
+    Raises
+    ------
+    ValueError
+        If the truth does not fit the grid.
+    """
+    reference = None if truth is None else checked_image("truth", truth, summary)
+    title = f"Scan of {summary.key} by {summary.agent}"
+    lead = f"{moment(summary.start['time'])} · run {summary.start['uid']} · {summary.stop_reason}"
+    parts = [element("h1", title), element("p", lead, "meta")]
+    if summary.stop is None or summary.stop["exit_status"] != "success":
+        parts.append(element("p", f"This run did not end well: {summary.stop_reason}.", "warn"))
+    if len(summary.scan.values):
+        parts += _map(summary, inverse_distance(summary.scan), reference)
+        parts += _spread(summary)
+    else:
+        parts.append(element("p", "No usable value was measured, so there is no map.", "warn"))
+    parts += [*_time(summary), *_remarks(summary), *_provenance(summary)]
+    Path(path).write_text(page(title, parts), encoding="utf-8", newline="\n")
+
+
+def _map(summary: RunSummary, image: Image, truth: Image | None) -> list[str]:
+    """Key figures and the map."""
+    count = len(summary.scan.values)
+    known = {"points": f"{count:,}", "coverage": f"{100 * summary.scan.coverage:.3g} %"}
+    if truth is not None:
+        scores = {"NRMSE": nrmse(truth, image), "SSIM": ssim(truth, image)}
+        known |= {name: f"{score:.4f}" for name, score in scores.items() if np.isfinite(score)}
+    known |= {"duration": duration(summary.seconds)}
+    shown = "Reconstruction (inverse-distance weighting of the 10 nearest measured pixels)"
+    caption = f"{shown}, and where it measured, by order. Row 0 is on top."
+    if truth is not None:
+        caption = f"Truth; {shown.lower()}; where it measured, by order; error. Row 0 is on top."
+    alt = f"Map of {summary.key} from {count} points, with the places measured"
+    return [
+        facts(known),
+        element("h2", "Map"),
+        figure(caption, [Picture(map_figure(summary, truth, image), alt, photo=True)]),
+        *_course(summary, image, truth),
+    ]
+
+
+def _course(summary: RunSummary, image: Image, truth: Image | None) -> list[str]:
+    """How the map came to be, of a run that has a course."""
+    curve = quality_curve(summary.scan, image if truth is None else truth)
+    if len(curve.points) < 2:
+        return []
+    errors = zip(curve.points, curve.nrmse, strict=True)
+    alt = "NRMSE by points measured: " + ", ".join(f"{e:.3f} at {n}" for n, e in errors)
+    charts = [Picture(error_chart(curve, summary.decisions, truth is not None), alt)]
+    caption = (
+        "How the map settled: its distance from the final one (normalised root mean square), "
+        "which says how much it still changed, not how right it is."
+    )
+    if truth is not None:
+        caption = "How the map came nearer to the truth: normalised root mean square error"
+        if np.isfinite(curve.ssim).any():
+            caption += ", and structural similarity in the truth's range"
+            charts.append(Picture(similarity_chart(curve), "SSIM by points measured"))
+        caption += f". Reconstructed at {len(curve.points)} moments from the points in their order."
+    return [element("h2", "Error against points"), figure(caption, charts)]
+
+
+def _spread(summary: RunSummary) -> list[str]:
+    """Where the points lie, and what they leave out."""
+    rows, columns = summary.grid.shape
+    count = len(summary.scan.values)
+    distances: NDArray[np.float64] = np.asarray(distance_transform_edt(~summary.scan.mask))
+    gaps = distances[distances > 0]
+    pictures = [Picture(density_chart(summary), "Map of the local share of measured pixels")]
+    said = "Every pixel was measured."
+    if gaps.size:
+        pictures.append(Picture(gap_chart(gaps), "Histogram of distances to measured pixels"))
+        even = np.sqrt(rows * columns / count / 2)  # half the diagonal of a square lattice's cell
+        said = (
+            f"The farthest pixel lies {gaps.max():.1f} pixels from a measured one, the median of "
+            f"the unmeasured ones {np.median(gaps):.1f}; as many points on a square lattice would "
+            f"leave none farther than {max(even, 1):.1f}."
+        )
+    travelled = path_length(summary.scan.pixels)
+    said += (
+        f" The way from point to point, along its longer axis, sums up to {travelled:,.0f} pixels."
+    )
+    caption = "How the points spread: local coverage, and how far the rest lies from a point."
+    return [element("h2", "Spread of the points"), element("p", said), figure(caption, pictures)]
+
+
+def _time(summary: RunSummary) -> list[str]:
+    """What the decisions cost, and what a full raster would have."""
+    parts = [element("h2", "Decisions and time")]
+    made = tuple(d for d in summary.decisions if d.count)
+    spacings = 1e3 * summary.spacings
+    pictures: list[Picture] = []
+    if len(made) > 1:
+        pictures.append(Picture(decision_chart(made), "Time of each decision, and wait for it"))
+    if len(spacings):
+        dwell = summary.record.get("dwell")
+        chart = spacing_chart(spacings, dwell)
+        pictures.append(Picture(chart, "Histogram of the time from one point to the next"))
+        parts.append(element("p", compare_with_raster(summary)))
+    if pictures:
+        caption = "Time that the decisions took, and time from one point to the next."
+        parts.append(figure(caption, pictures))
+    rows = [
+        *_percentiles("decision", [d.ms for d in made]),
+        *_percentiles("decision, processor time", [d.cpu_ms for d in made]),
+        *_percentiles("wait for a decision", [d.waited_ms for d in made]),
+        *_percentiles("from one point to the next", spacings),
+    ]
+    head = ("milliseconds", "median", "95 %", "largest", "sum")
+    return [*parts, times_table(head, rows)] if rows else []
+
+
+def compare_with_raster(summary: RunSummary) -> str:
+    """Say in a sentence what a full raster of the same dwell would have taken."""
+    each = float(np.median(summary.spacings))
+    whole = summary.grid.size * each
+    saved = whole - summary.seconds
+    text = (
+        f"A full raster of {summary.grid.size:,} points, at this run's median of "
+        f"{1e3 * each:.3g} ms from point to point, takes {duration(whole)}; this run took "
+        f"{duration(summary.seconds)}"
+    )
+    if saved > 0:
+        text += f", which saves {duration(saved)} ({100 * saved / whole:.0f} %)."
+    else:
+        text += ", which saves nothing."
+    if dwell := summary.record.get("dwell"):
+        exposure = summary.grid.size * dwell
+        text += f" The raster's exposures alone, of {1e3 * dwell:g} ms, are {duration(exposure)}."
+    return text
+
+
+def duration(seconds: float) -> str:
+    """A time in the units that a person would use."""
+    if seconds < 1:
+        return f"{1e3 * seconds:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _percentiles(name: str, times: ArrayLike) -> list[tuple[str, ...]]:
+    """A row of the table of times; none where there are no times."""
+    given = np.asarray(times, dtype=np.float64)
+    if not given.size:
+        return []
+    middle, most = np.percentile(given, (50, 95))
+    return [(name, *(f"{t:,.2f}" for t in (middle, most, given.max(), given.sum())))]
+
+
+def _remarks(summary: RunSummary) -> list[str]:
+    """What the guard refused, where the agent was replaced, and readings that came to nothing."""
+    said: list[str] = []
+    first = {d.note: d.number for d in reversed(summary.decisions) if d.note}
+    times = Counter(d.note for d in summary.decisions)
+    for note, number in sorted(first.items(), key=lambda each: each[1]):
+        again = f", and {times[note] - 1} times more" if times[note] > 1 else ""
+        said.append(f"Decision {number}{again}: {note}.")
+    off = sum(event.row < 0 for event in summary.events)
+    unusable = sum(not np.isfinite(event.value) for event in summary.events)
+    if off:
+        said.append(f"{off} of {len(summary.events)} points lay off the grid.")
+    if unusable:
+        said.append(f"{unusable} of {len(summary.events)} readings were NaN or inf.")
+    if not said:
+        return []
+    return [element("h2", "Remarks"), "<ul>", *(element("li", each) for each in said), "</ul>"]
+
+
+def _provenance(summary: RunSummary) -> list[str]:
+    """What is needed to do it again."""
+    parts = [element("h2", "How to do it again"), settings_table(settings(summary))]
+    if call := python_call(summary):
+        text = (
+            "The same call, with the run's devices under these names, a RunEngine RE and the same "
+            "readings, gives the same scan."
+        )
+        parts += [element("p", text), element("pre", call)]
+    return parts

@@ -1,0 +1,303 @@
+"""A run as people want to see it, put together from its documents alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..agent import Axis, EventReader, Observation, Observations, ScanGrid
+from ..models import SparseScan
+from ..storage import last_wins
+
+Documents = Iterable[tuple[str, Mapping[str, Any]]]
+PRIMARY, DECISIONS = "primary", "decisions"
+
+
+@dataclass(frozen=True)
+class MeasuredPoint:
+    """One event of the primary stream.
+
+    Attributes
+    ----------
+    seq_num : int
+        The event's number, from 1.
+    row, column : int
+        Pixel nearest to the readbacks; -1 where they were off the grid.
+    x, y : float
+        Readbacks of the fast and of the slow axis, in motor units.
+    value : float
+        The steering reading; NaN or inf where it is unusable.
+    time : float
+        When the event was read, seconds since 1970.
+    """
+
+    seq_num: int
+    row: int
+    column: int
+    x: float
+    y: float
+    value: float
+    time: float
+
+
+@dataclass(frozen=True)
+class DecisionPoint:
+    """One event of the decisions stream, its targets left out.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the run, from 0.
+    source : str
+        Who chose; empty where the run ended instead.
+    count, refused : int
+        Targets that the guard let through, and that it refused.
+    seen : int
+        Observations that it was made from, revisions included.
+    ms, cpu_ms, waited_ms : float
+        Wall and processor time that it took, and how long the scan waited for it, milliseconds.
+    expected_error : float
+        The NRMSE that the agent expected of its map; NaN where it had no idea.
+    note : str
+        Why the agent did not choose by itself, or what the guard refused.
+    stop_reason : str
+        Why the run ended here; empty while it went on.
+    """
+
+    number: int
+    source: str
+    count: int
+    refused: int
+    seen: int
+    ms: float
+    cpu_ms: float
+    waited_ms: float
+    expected_error: float
+    note: str
+    stop_reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class RunSummary:
+    """What a run's documents say.
+
+    Attributes
+    ----------
+    start : mapping
+        Its start document.
+    stop : mapping or None
+        Its stop document; None of a run that was cut off.
+    grid : ScanGrid
+    key : str
+        Data key of the steering reading.
+    units : str
+        Its units; empty where the documents give none.
+    axis_units : (2,) tuple of str
+        Units of the slow and of the fast axis; empty where the documents give none.
+    events : tuple of MeasuredPoint
+        Each event once (of those that a rewind doubled the last), in the order measured.
+    decisions : tuple of DecisionPoint
+        Each decision once, in order; none where no agent steered.
+    scan : SparseScan
+        The usable values, one a pixel, in the order measured.
+    seconds : float
+        From the start document to the last document.
+    stop_reason : str
+        Why the run ended, as far as the documents tell.
+    """
+
+    start: Mapping[str, Any]
+    stop: Mapping[str, Any] | None
+    grid: ScanGrid
+    key: str
+    units: str
+    axis_units: tuple[str, str]
+    events: tuple[MeasuredPoint, ...]
+    decisions: tuple[DecisionPoint, ...]
+    scan: SparseScan
+    seconds: float
+    stop_reason: str
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The settings of an adaptive scan, out of the start document; empty of other plans."""
+        return self.start.get("skysteer") or {}
+
+    @property
+    def agent(self) -> str:
+        """Who chose the points: the agent, or else the plan."""
+        return str(self.record.get("agent") or self.start.get("plan_name") or "unknown plan")
+
+    @property
+    def spacings(self) -> NDArray[np.float64]:
+        """(P - 1,) seconds from each event to the next."""
+        return np.diff([event.time for event in self.events])
+
+
+def summarize(documents: Documents) -> RunSummary:
+    """Put one run's documents together.
+
+    Parameters
+    ----------
+    documents : iterable of (name, document)
+        Of one run, in the order emitted, as a journal or a catalog gives them; pages of events
+        and runs without a stop document are welcome.
+
+    Raises
+    ------
+    ValueError
+        If the documents are not those of one run, or do not tell what grid it scanned.
+    """
+    once = last_wins((name, dict(doc)) for name, doc in documents)
+    starts = [doc for name, doc in once if name == "start"]
+    if len(starts) != 1:
+        raise ValueError(
+            f"a summary is made of one run's documents, but {len(starts)} start documents came: "
+            "give the documents of one run, its start first"
+        )
+    start, stop = starts[0], next((doc for name, doc in once if name == "stop"), None)
+    streams = {doc["uid"]: doc["name"] for name, doc in once if name == "descriptor"}
+    descriptors = [doc for name, doc in once if name == "descriptor" and doc["name"] == PRIMARY]
+    grid, key = _grid(start), _key(start, descriptors)
+    events = _events(once, streams, PRIMARY)
+    measured = _measured(grid, key, descriptors, events)
+    _check_on_grid(start, grid, measured)
+    decisions = tuple(_decision(doc["data"]) for doc in _events(once, streams, DECISIONS))
+    return RunSummary(
+        start=start,
+        stop=stop,
+        grid=grid,
+        key=key,
+        units=_units(descriptors, key),
+        axis_units=(_units(descriptors, grid.slow.name), _units(descriptors, grid.fast.name)),
+        events=measured,
+        decisions=decisions,
+        scan=Observations(Observation(e.seq_num, e.row, e.column, e.value) for e in measured).scan(
+            grid.shape
+        ),
+        seconds=float(max(doc.get("time", 0.0) for _, doc in once) - start["time"]),
+        stop_reason=_stop_reason(stop, decisions),
+    )
+
+
+def _grid(start: Mapping[str, Any]) -> ScanGrid:
+    """The grid of an adaptive scan, or of any plan that describes two axes as grid_scan does."""
+    if record := start.get("skysteer"):
+        return ScanGrid.from_description(record["grid"])
+    try:
+        if str(start.get("plan_name")).startswith("rel_"):
+            raise ValueError("its extents are relative to where the motors stood")
+        names = [fields[0] for fields, _ in start["hints"]["dimensions"]]
+        slow, fast = (
+            Axis(name, float(first), float(last), int(num))
+            for name, (first, last), num in zip(
+                names, start["extents"], start["shape"], strict=True
+            )
+        )
+        return ScanGrid(slow, fast)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"run {start.get('uid', '?')} ({start.get('plan_name', 'unknown plan')}) cannot be "
+            "drawn as a map: its start document must give two axes in hints.dimensions, extents "
+            f"and shape, as grid_scan and adaptive_scan do ({error!r})"
+        ) from error
+
+
+def _key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
+    """The steering key; of other plans the first hinted field of the first detector."""
+    if record := start.get("skysteer"):
+        return str(record["key"])
+    detector = next(iter(start.get("detectors") or []), "")
+    for descriptor in descriptors:
+        fields = descriptor.get("hints", {}).get(detector, {}).get("fields", [])
+        for key in [*fields, *descriptor.get("object_keys", {}).get(detector, [])]:
+            return str(key)
+    return str(detector)
+
+
+def _events(
+    documents: Documents, streams: Mapping[str, str], stream: str
+) -> list[Mapping[str, Any]]:
+    """A stream's events by number: after a rewind the numbers go on from the checkpoint."""
+    events = [
+        doc for name, doc in documents if name == "event" and streams[doc["descriptor"]] == stream
+    ]
+    return sorted(events, key=lambda event: event["seq_num"])
+
+
+def _measured(
+    grid: ScanGrid,
+    key: str,
+    descriptors: Sequence[Mapping[str, Any]],
+    events: Sequence[Mapping[str, Any]],
+) -> tuple[MeasuredPoint, ...]:
+    """The points, their pixels found as the agent found them."""
+    reader = EventReader(grid, key, PRIMARY)
+    for descriptor in descriptors:
+        reader("descriptor", descriptor)
+    for event in events:
+        reader("event", event)
+    return tuple(
+        MeasuredPoint(
+            entry.id,
+            entry.row,
+            entry.column,
+            float(event["data"][grid.fast.name]),
+            float(event["data"][grid.slow.name]),
+            entry.value,
+            float(event["time"]),
+        )
+        for entry, event in zip(reader.observations.log, events, strict=True)
+    )
+
+
+def _check_on_grid(
+    start: Mapping[str, Any], grid: ScanGrid, measured: Sequence[MeasuredPoint]
+) -> None:
+    """Refuse extents that the readings contradict; an adaptive scan's grid is its own."""
+    off = sum(point.row < 0 for point in measured)
+    if "skysteer" not in start and off > len(measured) / 2:
+        axes = ", ".join(f"{a.name!r} {a.start:g} to {a.stop:g}" for a in (grid.slow, grid.fast))
+        raise ValueError(
+            f"{off} of {len(measured)} points lie off the grid that the start document of run "
+            f"{start['uid']} gives ({axes}): its extents are not those of the readbacks"
+        )
+
+
+def _decision(data: Mapping[str, Any]) -> DecisionPoint:
+    def said(name: str) -> Any:
+        return data[f"decision_{name}"]
+
+    return DecisionPoint(
+        number=int(said("number")),
+        source=str(said("source")),
+        count=int(said("count")),
+        refused=int(said("refused")),
+        seen=int(said("seen")),
+        ms=float(said("ms")),
+        cpu_ms=float(said("cpu_ms")),
+        waited_ms=float(said("waited_ms")),
+        expected_error=float(said("expected_error")),
+        note=str(said("note")),
+        stop_reason=str(said("stop_reason")),
+    )
+
+
+def _units(descriptors: Sequence[Mapping[str, Any]], key: str) -> str:
+    for descriptor in descriptors:
+        if units := descriptor["data_keys"].get(key, {}).get("units"):
+            return str(units)
+    return ""
+
+
+def _stop_reason(stop: Mapping[str, Any] | None, decisions: Sequence[DecisionPoint]) -> str:
+    told = [d.stop_reason for d in decisions if d.stop_reason]
+    if stop is None:
+        return "cut off: there is no stop document"
+    if stop["exit_status"] == "success":
+        return told[-1] if told else "the plan was done"
+    return f"{stop['exit_status']}: {stop.get('reason') or 'no reason given'}"
