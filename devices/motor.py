@@ -113,6 +113,10 @@ class ScanMotor(EpicsMotor):
         """The last readback known, in motor units, also when the IOC is gone; NaN before any."""
         return math.nan if self._position is None else self._position
 
+    def read(self) -> Any:
+        self._require_connection()
+        return super().read()
+
     @property
     def limits(self) -> tuple[float, float]:
         """The record's soft limits (LLM, HLM) in motor units; equal where there are none."""

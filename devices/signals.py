@@ -9,11 +9,31 @@ monitored value can still be the previous point's.
 from typing import Any
 
 from ophyd import EpicsSignal, EpicsSignalRO
+from ophyd.utils import DisconnectedError
 
 FLOAT64: dict[str, Any] = {"dtype": "number", "shape": [], "dtype_numpy": "<f8"}
 
 
-class FloatSignalRO(EpicsSignalRO):
+class _FloatReading:
+    """What the two signals share; a PV that is lost is named as the IOC's people know it."""
+
+    def get(self, **kwargs: Any) -> float:
+        return float(super().get(**kwargs))  # pyright: ignore[reportAttributeAccessIssue]
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        signal: Any = self
+        if not signal.connected:
+            raise DisconnectedError(
+                f"{signal.name}: {signal.pvname} is not connected; is its IOC up?"
+            )
+        return super().read()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        described = super().describe()  # pyright: ignore[reportAttributeAccessIssue]
+        return {key: {**entry, **FLOAT64} for key, entry in described.items()}
+
+
+class FloatSignalRO(_FloatReading, EpicsSignalRO):
     """A PV that is read as a float, fetched each time.
 
     Parameters are those of `ophyd.EpicsSignalRO`; ``auto_monitor=True`` gives the last monitored
@@ -23,14 +43,8 @@ class FloatSignalRO(EpicsSignalRO):
     def __init__(self, read_pv: str, *, auto_monitor: bool = False, **kwargs: Any) -> None:
         super().__init__(read_pv, auto_monitor=auto_monitor, **kwargs)
 
-    def get(self, **kwargs: Any) -> float:
-        return float(super().get(**kwargs))
 
-    def describe(self) -> dict[str, dict[str, Any]]:
-        return {key: {**entry, **FLOAT64} for key, entry in super().describe().items()}
-
-
-class FloatSignal(EpicsSignal):
+class FloatSignal(_FloatReading, EpicsSignal):
     """A PV that is written, and read as a float, fetched each time.
 
     Parameters are those of `ophyd.EpicsSignal`.
@@ -45,9 +59,3 @@ class FloatSignal(EpicsSignal):
         **kwargs: Any,
     ) -> None:
         super().__init__(read_pv, write_pv, auto_monitor=auto_monitor, **kwargs)
-
-    def get(self, **kwargs: Any) -> float:
-        return float(super().get(**kwargs))
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        return {key: {**entry, **FLOAT64} for key, entry in super().describe().items()}
