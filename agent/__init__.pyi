@@ -3,6 +3,7 @@ from .documents import EventReader
 from .error_sampler import Slads
 from .grid import Axis, ScanGrid
 from .guard import Guard, KeepOut, Verdict
+from .intervention import INTERVENTIONS, Intervention
 from .low_discrepancy import (
     LowDiscrepancy,
     RasterSubgrid,
@@ -30,12 +31,14 @@ from .stopping import (
 )
 
 __all__ = [
+    "INTERVENTIONS",
     "AgentServer",
     "Axis",
     "Choice",
     "Decision",
     "EventReader",
     "Guard",
+    "Intervention",
     "KeepOut",
     "LowDiscrepancy",
     "Observation",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .grid import ScanGrid
+from .intervention import INTERVENTIONS, Intervention
 from .observations import Observation, Observations
 
 SINGLE_NUMBERS = ("number", "integer", "boolean")  # of event-model's dtypes
@@ -35,24 +37,49 @@ class EventReader:
         self.key = key
         self.stream = stream
         self.observations = Observations()
+        self.interventions: list[Intervention] = []
         self._descriptors: set[str] = set()
+        self._of_interventions: set[str] = set()
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document."""
-        if name == "descriptor" and doc.get("name") == self.stream:
-            self._check(doc["data_keys"])
-            self._descriptors.add(doc["uid"])
-        elif name == "event" and doc["descriptor"] in self._descriptors:
-            self._learn(doc["seq_num"], doc["data"])
-        elif name == "event_page" and doc["descriptor"] in self._descriptors:
+        if name == "descriptor":
+            self._describe(doc)
+        elif name == "event":
+            self._hear(doc["descriptor"], doc["seq_num"], doc["data"])
+        elif name == "event_page":
             for k, number in enumerate(doc["seq_num"]):
-                self._learn(number, {key: column[k] for key, column in doc["data"].items()})
+                data = {key: column[k] for key, column in doc["data"].items()}
+                self._hear(doc["descriptor"], number, data)
 
     def read(self, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> Observations:
         """Take a whole run's documents; returns the observations."""
         for name, doc in documents:
             self(name, doc)
         return self.observations
+
+    def _describe(self, doc: Mapping[str, Any]) -> None:
+        if doc.get("name") == self.stream:
+            self._check(doc["data_keys"])
+            self._descriptors.add(doc["uid"])
+        elif doc.get("name") == INTERVENTIONS:
+            self._of_interventions.add(doc["uid"])
+
+    def _hear(self, descriptor: str, number: int, data: Mapping[str, Any]) -> None:
+        if descriptor in self._descriptors:
+            self._learn(number, data)
+        elif descriptor in self._of_interventions:
+            self._take(Intervention.from_event(data))
+
+    def _take(self, intervention: Intervention) -> None:
+        """Note an intervention once, though a rewind says it twice; a quarantine takes effect."""
+        if intervention.number < len(self.interventions):
+            return
+        self.interventions.append(intervention)
+        if intervention.kind == "quarantine":
+            # On no pixel: the reading is neither learned, nor does its pixel count as measured.
+            taken_back = intervention.detail["seq_nums"]
+            self.observations.extend(Observation(int(n), -1, -1, math.nan) for n in taken_back)
 
     def _learn(self, number: int, data: Mapping[str, Any]) -> None:
         row, column = self.grid.pixel(data) or (-1, -1)

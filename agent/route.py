@@ -6,14 +6,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .stage_time import StageTime
+
 LARGEST_TWO_OPT = 1500  # stops; beyond, its quadratic cost would be felt
-LARGEST_NEAREST = 10_000  # stops; the same
+LEAST_GAIN = 1e-9  # of the time of the path: less is the rounding of sums
 
 
-def tour(pixels: NDArray[np.int64], start: tuple[int, int] | None = None) -> NDArray[np.int64]:
-    """Order pixels into a short open path: nearest neighbour, then 2-opt; very many in strips.
-
-    Distances are Chebyshev's, as two motors that move together need the longer of their two times.
+def tour(
+    pixels: NDArray[np.int64],
+    start: tuple[int, int] | None = None,
+    stage: StageTime | None = None,
+) -> NDArray[np.int64]:
+    """Order pixels into a quick open path: nearest neighbour, then 2-opt; very many in strips.
 
     Parameters
     ----------
@@ -21,11 +25,13 @@ def tour(pixels: NDArray[np.int64], start: tuple[int, int] | None = None) -> NDA
     start : (2,) tuple of int, optional
         Where the stage stands: its way to the first pixel counts.  Without it the path starts at
         the first pixel.
+    stage : StageTime, optional
+        Tells the time of a move, in pixels; Chebyshev's distance without it.
 
     Returns
     -------
     (K,) ndarray of int64
-        Indices into ``pixels``, in the order of the visit: no longer a way than the order given.
+        Indices into ``pixels``, in the order of the visit: no slower than the order given.
 
     Notes
     -----
@@ -34,12 +40,10 @@ def tour(pixels: NDArray[np.int64], start: tuple[int, int] | None = None) -> NDA
     """
     if len(pixels) < 2:
         return np.arange(len(pixels))
+    stage = stage or StageTime()
     stops = pixels if start is None else np.concatenate([[start], pixels])
-    given = np.arange(len(stops))
-    order = _nearest_neighbour(stops) if len(stops) <= LARGEST_NEAREST else _strips(stops)
-    if len(order) <= LARGEST_TWO_OPT:
-        order = _two_opt(stops, order)
-    best = min(order, given, key=lambda visit: path_length(stops[visit]))
+    order = _short(stops, stage) if len(stops) <= LARGEST_TWO_OPT else _strips(stops, stage)
+    best = min(order, np.arange(len(stops)), key=lambda visit: stage.travel(stops[visit]))
     return best if start is None else best[1:] - 1
 
 
@@ -48,47 +52,56 @@ def path_length(pixels: NDArray[np.int64]) -> float:
     return float(np.abs(np.diff(pixels, axis=0)).max(axis=1, initial=0).sum())
 
 
-def _strips(stops: NDArray[np.int64]) -> NDArray[np.int64]:
+def _short(stops: NDArray[np.int64], stage: StageTime) -> NDArray[np.int64]:
+    between = stage.between(stops)
+    return _two_opt(between, _nearest_neighbour(between))
+
+
+def _strips(stops: NDArray[np.int64], stage: StageTime) -> NDArray[np.int64]:
     """From the first stop to and fro along strips of rows: a path for evenly strewn stops."""
-    rows, columns = stops[1:].T
-    area = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    strip = (rows - rows.min()) // max(1, round(np.sqrt(3 * area / len(rows))))  # shortest so
+    rows, columns = (stops[1:] / stage.speed).T
+    area = np.ptp(stops[1:], axis=0) + 1
+    width = np.sqrt(3 * np.prod(area / stage.speed) / len(rows))  # shortest so
+    strip = (rows - rows.min()) // max(1 / stage.speed[0], width)
     along = np.where(strip % 2, -columns, columns)
     return np.concatenate([[0], 1 + np.lexsort((rows, along, strip))])
 
 
 @njit(cache=True)
-def _nearest_neighbour(stops: NDArray[np.int64]) -> NDArray[np.int64]:
+def _nearest_neighbour(between: NDArray[np.float64]) -> NDArray[np.int64]:
     """From the first stop always on to the nearest that is left."""
-    order = np.arange(len(stops))
-    for step in range(1, len(stops)):
-        best = step
-        for k in range(step + 1, len(stops)):
-            nearer = _apart(stops, order[step - 1], order[k])
-            shortest = _apart(stops, order[step - 1], order[best])
-            if nearer < shortest or (nearer == shortest and order[k] < order[best]):
+    order = np.arange(len(between))
+    for step in range(1, len(order)):
+        last, best = order[step - 1], step
+        for k in range(step + 1, len(order)):
+            nearer = between[last, order[k]] - between[last, order[best]]
+            if nearer < 0 or (nearer == 0 and order[k] < order[best]):
                 best = k
         order[step], order[best] = order[best], order[step]
     return order
 
 
 @njit(cache=True)
-def _two_opt(stops: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+def _two_opt(between: NDArray[np.float64], order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Reverse stretches while that shortens the path; the first stop stays where it is."""
+    forth, back = np.zeros(len(order)), np.zeros(len(order))
     for _ in range(len(order)):
+        _sum_up(between, order, forth, back)
+        least = LEAST_GAIN * forth[-1]
         improved = False
         for i in range(len(order) - 2):
-            gain, end = 0, 0
-            first = _apart(stops, order[i], order[i + 1])
+            gain, end = least, 0
+            first = between[order[i], order[i + 1]] - forth[i + 1] + back[i + 1]
             for k in range(i + 2, len(order)):
-                now = first - _apart(stops, order[i], order[k])
+                now = first - between[order[i], order[k]] + forth[k] - back[k]
                 if k + 1 < len(order):
-                    now += _apart(stops, order[k], order[k + 1])
-                    now -= _apart(stops, order[i + 1], order[k + 1])
+                    now += between[order[k], order[k + 1]]
+                    now -= between[order[i + 1], order[k + 1]]
                 if now > gain:
                     gain, end = now, k
-            if gain > 0:
+            if end:
                 order[i + 1 : end + 1] = order[i + 1 : end + 1][::-1].copy()
+                _sum_up(between, order, forth, back)
                 improved = True
         if not improved:
             break
@@ -96,6 +109,8 @@ def _two_opt(stops: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.i
 
 
 @njit(cache=True)
-def _apart(stops: NDArray[np.int64], one: int, other: int) -> int:
-    rows, columns = stops[one, 0] - stops[other, 0], stops[one, 1] - stops[other, 1]
-    return max(abs(rows), abs(columns))
+def _sum_up(between, order, forth, back):
+    """Time from the first stop to each along the path, and the same way back: backlash differs."""
+    for k in range(1, len(order)):
+        forth[k] = forth[k - 1] + between[order[k - 1], order[k]]
+        back[k] = back[k - 1] + between[order[k], order[k - 1]]

@@ -1,3 +1,4 @@
-from .adaptive import ScanOutcome, adaptive_scan
+from .adaptive import adaptive_scan
+from .batches import ScanOutcome
 
 __all__ = ["ScanOutcome", "adaptive_scan"]

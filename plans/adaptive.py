@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import bluesky.plan_stubs as bps
-import bluesky.preprocessors as bpp
 import numpy as np
-from bluesky.utils import Msg
 
 from ..agent import AgentServer, Axis, EventReader, Guard, KeepOut, Sampler, ScanGrid, StopRule
 from ..workers import Caller, LocalWorker, Worker
 from .advisor import Advisor
-from .batch import Batch
+from .batches import AdaptiveRun, run_batches
 from .decider import Decider
+from .logbook import Logbook, Plan
+from .point import Measurement, PerStep
 from .request import (
     agent_spec,
     batch_size,
@@ -35,32 +34,7 @@ from .request import (
     prefetch_size,
     stop_rule,
 )
-
-Plan = Generator[Msg, Any, Any]
-PerStep = Callable[[Sequence[Any], Mapping[Any, float], dict[Any, Any]], Plan]
-STREAM = "decisions"
-
-
-@dataclass(frozen=True)
-class ScanOutcome:
-    """What an adaptive scan returns (``RunEngine(call_returns_result=True).plan_result``).
-
-    Attributes
-    ----------
-    uid : str
-        The run's unique id.
-    points : int
-        Pixels with a usable value.
-    coverage : float
-        Their share of the grid.
-    stop_reason : str
-        Why it ended.
-    """
-
-    uid: str
-    points: int
-    coverage: float
-    stop_reason: str
+from .start_document import start_document
 
 
 def adaptive_scan(
@@ -189,94 +163,21 @@ def adaptive_scan(
             "keep_out": [asdict(zone) for zone in zones],
         }
         reader = EventReader(grid, steering)
-        scan = _Scan(
-            detectors=list(detectors),
-            motors=motors,
-            dwell={timer: float(dwell or 0.0) for timer in timers},
-            settle=float(settle),
-            per_step=per_step,
-            ahead=ahead,
-            reader=reader,
-            decider=Decider(advisor, reader, rule, size, exposure=dwell or 0.0),
+        measurement = Measurement(
+            list(detectors), motors, float(settle), per_step, reader, Logbook(reader)
         )
         planned = rule.budget(grid.size) or grid.size
-        return (yield from _run(scan, _metadata(scan, record, planned, md or {})))
+        run = AdaptiveRun(
+            measurement,
+            {timer: float(dwell or 0.0) for timer in timers},
+            ahead,
+            Decider(advisor, reader, rule, size, exposure=dwell or 0.0),
+        )
+        document = start_document(measurement, record, planned, md or {})
+        return (yield from run_batches(run, document))
     finally:
         # Not finalize_wrapper: its plan is left out when the run is halted.
         advisor.close()
-
-
-@dataclass(frozen=True)
-class _Scan:
-    detectors: list[Any]
-    motors: dict[str, Any]
-    dwell: dict[Any, float]
-    settle: float
-    per_step: PerStep | None
-    ahead: int
-    reader: EventReader
-    decider: Decider
-
-
-def _run(scan: _Scan, metadata: dict[str, Any]) -> Plan:
-    """Stage, open the run, and measure batch by batch."""
-    uids: list[str] = []
-    stopped: list[str] = []
-
-    @bpp.subs_decorator({"all": [scan.reader], "start": [lambda _, doc: uids.append(doc["uid"])]})
-    @bpp.stage_decorator([*scan.detectors, *scan.motors.values()])
-    @bpp.run_decorator(md=metadata)
-    def batches() -> Plan:
-        for timer, seconds in scan.dwell.items():
-            yield from bps.abs_set(timer, seconds, wait=True)
-        scan.decider.begin()
-        while not stopped:
-            batch = yield from _next_batch(scan.decider)
-            if batch.stop_reason:
-                stopped.append(batch.stop_reason)
-            yield from _measure(batch, scan)
-
-    yield from batches()
-    points = scan.reader.observations.points
-    return ScanOutcome(uids[0], points, points / scan.reader.grid.size, stopped[0])
-
-
-def _next_batch(decider: Decider) -> Plan:
-    """Read the decision.  What a replayed message answers never gets here, so ask the decider."""
-    yield from bps.trigger_and_read([decider], name=STREAM)
-    yield from bps.checkpoint()
-    return decider.advance()
-
-
-def _measure(batch: Batch, scan: _Scan) -> Plan:
-    """Measure a batch; ask for the next one when ``ahead`` points of it are still to come."""
-    pixels = [(int(row), int(column)) for row, column in batch.decision.pixels]
-    asking = len(pixels) - min(scan.ahead, len(pixels))
-    for done, pixel in enumerate(pixels):
-        if scan.decider.stop_reason():
-            return
-        if done == asking:
-            scan.decider.ask(pixels[done:])
-        yield from _step(scan, pixel)
-
-
-def _step(scan: _Scan, pixel: tuple[int, int]) -> Plan:
-    """Move, settle, read.  The checkpoint after the save is also the one before the next move."""
-    targets = {scan.motors[axis]: value for axis, value in scan.reader.grid.position(pixel).items()}
-    heard = len(scan.reader.observations)
-    if scan.per_step is not None:
-        yield from scan.per_step(scan.detectors, targets, defaultdict(lambda: None))
-    else:
-        yield from bps.mv(*(part for target in targets.items() for part in target))
-        if scan.settle:
-            yield from bps.sleep(scan.settle)
-        yield from bps.trigger_and_read([*scan.detectors, *scan.motors.values()])
-    yield from bps.checkpoint()
-    if len(scan.reader.observations) == heard:
-        raise RuntimeError(
-            f"per_step left no event in the stream {scan.reader.stream!r}: end it with "
-            "trigger_and_read([*detectors, *motors])"
-        )
 
 
 def _describe_agent(advisor: Advisor, timeout: float) -> Plan:
@@ -305,42 +206,3 @@ def _start_worker(agent: Any, spec: Mapping[str, Any]) -> Caller:
     if isinstance(agent, str | Mapping):
         return Worker("skysteer.agent:AgentServer", dict(spec))
     return LocalWorker(AgentServer(spec, agent))
-
-
-def _metadata(
-    scan: _Scan, record: Mapping[str, Any], planned: int, md: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Start document in the manner of grid_scan, so that what reads those reads this."""
-    grid = scan.reader.grid
-    axes = (grid.slow, grid.fast)
-    arguments = [
-        part
-        for axis in axes
-        for part in (
-            repr(scan.motors[axis.name]),
-            float(axis.start),
-            float(axis.stop),
-            int(axis.num),
-        )
-    ]
-    hints = {
-        "gridding": "rectilinear_nonsequential",
-        "dimensions": [([axis.name], scan.reader.stream) for axis in axes],
-    }
-    return {
-        "plan_name": "adaptive_scan",
-        "plan_args": {
-            "detectors": list(map(repr, scan.detectors)),
-            "agent": record["agent"],
-            "args": arguments,
-            "until": record["until"],
-        },
-        "detectors": [detector.name for detector in scan.detectors],
-        "motors": [scan.motors[axis.name].name for axis in axes],
-        "shape": list(grid.shape),
-        "extents": [[float(axis.start), float(axis.stop)] for axis in axes],
-        "num_points": planned,
-        **md,
-        "hints": {**hints, **md.get("hints", {})},
-        "skysteer": dict(record),
-    }
