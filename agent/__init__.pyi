@@ -18,6 +18,7 @@ from .sampler import Choice, Request, Sampler
 from .scan_agent import AgentServer, ScanAgent
 from .slads import SladsNet
 from .spread import Spread
+from .stage_time import StageTime
 from .stopping import (
     Progress,
     StopRule,
@@ -52,6 +53,7 @@ __all__ = [
     "Slads",
     "SladsNet",
     "Spread",
+    "StageTime",
     "StopRule",
     "UniformRandom",
     "Verdict",

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .grid import ScanGrid
 
 AXES = ("speed", "acceleration", "backlash")  # of two numbers each; the rest are of one
+RANGES = {"speed": (math.ulp(0.0), "above 0"), "backlash": (-math.inf, "finite")}
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,7 @@ class StageTime:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            given = getattr(self, field.name)
-            numbers = _pair(field.name, given) if field.name in AXES else _numbers(field.name, given)
-            least = {"speed": math.ulp(0.0), "backlash": -math.inf}.get(field.name, 0.0)
-            if not all(math.isfinite(n) and n >= least for n in numbers):
-                expected = {"speed": "above 0", "backlash": "finite"}.get(field.name, "0 or more")
-                raise ValueError(f"a stage's {field.name} must be {expected}, but {given!r} came")
+            numbers = _numbers(field.name, getattr(self, field.name))
             value = numbers if field.name in AXES else numbers[0]
             object.__setattr__(self, field.name, value)
 
@@ -104,7 +100,8 @@ class StageTime:
         The way from ``start``, where that is given, counts.
         """
         stops = np.asarray(stops, float).reshape(-1, 2)
-        before = np.concatenate([stops[:1] if start is None else [start], stops[:-1]])
+        first = stops[:1] if start is None else np.asarray(start, float).reshape(1, 2)
+        before = np.concatenate([first, stops[:-1]])
         return np.cumsum(self.moves(before, stops) + self.exposure)
 
     def path(self, stops: ArrayLike, start: ArrayLike | None = None) -> float:
@@ -181,17 +178,18 @@ class StageTime:
 
 
 def _numbers(name: str, given: Any) -> tuple[float, ...]:
+    """Check what was given for one of the entries; a lone number stands for both axes."""
+    least, expected = RANGES.get(name, (0.0, "0 or more"))
     try:
-        return tuple(float(n) for n in np.atleast_1d(given))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"a stage's {name} must be a number, but {given!r} came") from error
-
-
-def _pair(name: str, given: Any) -> tuple[float, ...]:
-    numbers = _numbers(name, given)
-    if len(numbers) > 2 or not numbers:
-        raise ValueError(f"a stage's {name} is one number, or slow and fast, but {given!r} came")
-    return numbers * (3 - len(numbers))
+        numbers = tuple(map(float, np.atleast_1d(given)))
+        sensible = all(math.isfinite(n) and n >= least for n in numbers)
+    except (TypeError, ValueError):
+        numbers, sensible = (), False
+    count = 2 if name in AXES else 1
+    if not sensible or len(numbers) not in (1, count):
+        what = "one number, or slow and fast," if name in AXES else "a number,"
+        raise ValueError(f"a stage's {name} is {what} {expected}, but {given!r} came")
+    return numbers * (count // len(numbers))
 
 
 @njit(cache=True)
