@@ -17,6 +17,8 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from functools import partial
+from operator import methodcaller
 from queue import SimpleQueue
 from typing import Any, BinaryIO, Protocol
 
@@ -118,10 +120,19 @@ class Worker:
 
 
 class LocalWorker:
-    """An object of this process, called in a thread: for one that no other process can import."""
+    """An object of this process, called in a thread: for one that no other process can import.
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
+    Parameters
+    ----------
+    make : callable
+        Makes the object, in the thread: what it imports keeps nobody waiting. When it fails, so
+        does every call.
+    *args
+        Its arguments.
+    """
+
+    def __init__(self, make: Callable[..., Any], *args: Any) -> None:
+        self._make = partial(make, *args)
         self._calls: SimpleQueue[tuple[Future[Any], str, tuple[Any, ...]] | None] = SimpleQueue()
         self._unanswered: set[Future[Any]] = set()
         self._closed = False
@@ -149,16 +160,24 @@ class LocalWorker:
             _settle(answer.set_exception, WorkerDiedError("the worker has been closed"))
 
     def _serve(self) -> None:
+        target, failure = _attempt(self._make)
         for answer, method, args in iter(self._calls.get, None):
             if answer.done():
                 continue
-            try:
-                result = getattr(self._target, method)(*args)
-            except BaseException as error:  # SystemExit too: somebody waits for an answer
-                failure = WorkerError(f"{type(error).__name__}: {error}", traceback.format_exc())
-                _settle(answer.set_exception, failure)
-            else:
+            result, error = None, failure
+            if error is None:
+                result, error = _attempt(methodcaller(method, *args), target)
+            if error is None:
                 _settle(answer.set_result, result)
+            else:
+                _settle(answer.set_exception, error)
+
+
+def _attempt(do: Callable[..., Any], *args: Any) -> tuple[Any, WorkerError | None]:
+    try:
+        return do(*args), None
+    except BaseException as error:  # SystemExit too: somebody waits for an answer
+        return None, WorkerError(f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def _settle(settle: Callable[[Any], None], outcome: Any) -> None:

@@ -205,4 +205,4 @@ def _wait(future: Future[Any], timeout: float) -> Plan:
 def _start_worker(agent: Any, spec: Mapping[str, Any]) -> Caller:
     if isinstance(agent, str | Mapping):
         return Worker("skysteer.agent:AgentServer", dict(spec))
-    return LocalWorker(AgentServer(spec, agent))
+    return LocalWorker(AgentServer, spec, agent)

@@ -222,13 +222,32 @@ def test_a_local_worker_calls_in_a_thread_and_fails_as_a_worker_does() -> None:
         def fail(self) -> None:
             raise KeyError("no such motor")
 
-    worker = LocalWorker(Target())
+    worker = LocalWorker(Target)
     try:
         assert worker.call("where").result(60) != threading.get_ident()
         with pytest.raises(WorkerError, match="KeyError: 'no such motor'"):
             worker.call("fail").result(60)
     finally:
         worker.close()
+
+
+def test_a_local_worker_is_made_in_its_thread_and_says_why_it_could_not_be() -> None:
+    made_in: list[int] = []
+
+    def make(name: str) -> str:
+        made_in.append(threading.get_ident())
+        return {"good": "an object"}[name]
+
+    good, bad = LocalWorker(make, "good"), LocalWorker(make, "bad")
+    try:
+        assert good.call("upper").result(60) == "AN OBJECT"
+        for _ in range(2):
+            with pytest.raises(WorkerError, match="KeyError: 'bad'"):
+                bad.call("upper").result(60)
+        assert threading.get_ident() not in made_in and len(made_in) == 2
+    finally:
+        good.close()
+        bad.close()
 
 
 def test_a_worker_in_the_middle_of_a_call_ends_with_its_parent() -> None:

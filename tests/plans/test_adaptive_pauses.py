@@ -144,7 +144,7 @@ def test_a_long_decision_keeps_nobody_waiting(bench: Any, name: str, in_process:
         if document_name == "event" and data.get("det") is not None:
             measured.append(document)
             if len(measured) == 35:  # 10, 10 and 5 at the start, then 10: decision 4 is next
-                threading.Timer(0.5, pause).start()
+                pausing.start()
 
     def pause() -> None:
         began = time.monotonic()
@@ -154,18 +154,20 @@ def test_a_long_decision_keeps_nobody_waiting(bench: Any, name: str, in_process:
         answered.append(time.monotonic() - began)
 
     measured: list[Any] = []
+    pausing = threading.Timer(0.5, pause)
     beating = asyncio.run_coroutine_threadsafe(heartbeat(), bench.RE.loop)
     bench.RE.subscribe(watch)
     bench.start(bench.plan(agent, until="points(60)", batch=10, prefetch=0))
     assert bench.RE.state == "paused", "the pause was answered in the decision"
+    pausing.join()
     assert len(measured) == 35
     bench.resume_to_the_end()
     assert bench.result.plan_result.points == 60
     beating.cancel()
     print(f"pause {answered[0] * 1e3:.1f} ms, longest stall {max(stalls) * 1e3:.1f} ms")
-    # bounds for a busy machine; measured on a quiet one: a few ms
-    assert answered[0] < 1.0
-    assert max(stalls) < 1.0
+    # Less than a decision takes, on a machine of any load; figures: benchmarks/responsiveness.py.
+    assert answered[0] < 2.5
+    assert max(stalls) < 2.5
     assert len(bench.decisions()[4]["rows"]) == 10
 
 
