@@ -40,10 +40,13 @@ class EventReader:
         self.interventions: list[Intervention] = []
         self._descriptors: set[str] = set()
         self._of_interventions: set[str] = set()
+        self._before = 0  # events of the runs that this one goes on with
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document."""
-        if name == "descriptor":
+        if name == "start" and doc.get("resumed_from"):
+            self._before = self.observations.next_id - 1
+        elif name == "descriptor":
             self._describe(doc)
         elif name == "event":
             self._hear(doc["descriptor"], doc["seq_num"], doc["data"])
@@ -57,6 +60,11 @@ class EventReader:
         for name, doc in documents:
             self(name, doc)
         return self.observations
+
+    def recall(self, log: Iterable[Observation], interventions: Iterable[Intervention]) -> None:
+        """Take what earlier runs said; a run that names one as ``resumed_from`` counts on."""
+        self.observations.extend(log)
+        self.interventions.extend(interventions)
 
     def _describe(self, doc: Mapping[str, Any]) -> None:
         if doc.get("name") == self.stream:
@@ -83,7 +91,8 @@ class EventReader:
 
     def _learn(self, number: int, data: Mapping[str, Any]) -> None:
         row, column = self.grid.pixel(data) or (-1, -1)
-        self.observations.append(Observation(int(number), row, column, float(data[self.key])))
+        place = self._before + int(number)
+        self.observations.append(Observation(place, row, column, float(data[self.key])))
 
     def _check(self, data_keys: Mapping[str, Any]) -> None:
         wanted = (self.grid.slow.name, self.grid.fast.name, self.key)

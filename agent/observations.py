@@ -21,7 +21,8 @@ class Observation(NamedTuple):
     Attributes
     ----------
     id : int
-        The event's own number (``seq_num``); the same number again replaces what was said.
+        The event's number, counted through the runs that resume one another; the same number
+        again replaces what was said.
     row, column : int
         Pixel nearest to the *measured* position; -1 where that was off the grid.
     value : float

@@ -40,6 +40,8 @@ class Question:
         Points wanted.
     number : int
         The decision's own number.
+    told : int
+        How many interventions are known.
     """
 
     log: list[Observation]
@@ -48,6 +50,7 @@ class Question:
     unavailable: Pixels
     num: int
     number: int
+    told: int = 0
 
 
 class Advisor:
@@ -156,8 +159,9 @@ class Advisor:
         refusals = ", ".join(f"{n} {why}" for why, n in verdict.refused.items())
         note = f"guard refused {refusals}" if refusals else ""
         over = "" if len(vetted.pixels) else note or "nothing is left to measure"
+        refused = verdict.refused.total()
         return Batch(
-            vetted, question.pending, question.num, verdict.refused.total(), note, stop_reason=over
+            vetted, question.pending, question.num, refused, note, over, told=question.told
         )
 
     def _fell_short(self, question: Question, batch: Batch) -> bool:

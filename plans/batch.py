@@ -32,6 +32,8 @@ class Batch:
         Why the agent did not choose by itself, or what the guard refused.
     stop_reason : str
         Why the run ends here; empty while it goes on.
+    told : int
+        How many interventions were known when it was made.
     at : float
         When it was ready, seconds since 1970.
     """
@@ -42,9 +44,10 @@ class Batch:
     refused: int = 0
     note: str = ""
     stop_reason: str = ""
+    told: int = 0
     at: float = field(default_factory=time.time)
 
-    def data(self, length: int, waited_ms: float) -> dict[str, Any]:
+    def data(self, length: int, waited_ms: float, heard: int) -> dict[str, Any]:
         """What the event says: what was chosen, why, from what, how long it took.
 
         Parameters
@@ -54,6 +57,8 @@ class Batch:
             fixed.
         waited_ms : float
             How long the scan stood still for it.
+        heard : int
+            Length of the observation log when it was read: a catalog keeps no order of streams.
         """
         decision = self.decision
         return {
@@ -69,6 +74,8 @@ class Batch:
             "pending_count": len(self.pending),
             "source": decision.source,
             "seen": decision.seen,
+            "told": self.told,
+            "heard": heard,
             "digest": decision.digest,
             "expected_error": decision.expected_error,
             "ms": decision.ms,
@@ -106,6 +113,8 @@ def data_keys(length: int, source: str) -> dict[str, DataKey]:
             "refused",
             "pending_count",
             "seen",
+            "told",
+            "heard",
             "stop",
         ),
         ("number", "<f8", 0): ("expected_error", "ms", "cpu_ms", "waited_ms"),

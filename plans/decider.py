@@ -143,7 +143,7 @@ class Decider:
         """The decision as an event: what was chosen, why, from what, how long it took."""
         batch = self._read()
         waited = max(0.0, batch.at - (self._triggered or batch.at))
-        data = batch.data(self._size, waited * 1e3)
+        data = batch.data(self._size, waited * 1e3, len(self._reader.observations))
         return {f"{self.name}_{k}": Reading(value=v, timestamp=batch.at) for k, v in data.items()}
 
     def describe(self) -> dict[str, DataKey]:
@@ -193,7 +193,10 @@ class Decider:
         unavailable = np.concatenate([np.array(given_up, np.int64).reshape(-1, 2), pending])
         for rows, columns in (unavailable.T, observations.barren().T):
             taken[rows, columns] = True
-        return Question(list(observations.log), taken, pending, unavailable, num, self._number)
+        told = len(self._reader.interventions)
+        return Question(
+            list(observations.log), taken, pending, unavailable, num, self._number, told
+        )
 
     def _last_word(self, reason: str) -> Batch:
         return last_word(
