@@ -11,7 +11,9 @@ from .low_discrepancy import (
     halton_pixels,
     subgrid_pixels,
 )
+from .message import Message
 from .observations import Observation, Observations
+from .orders import Orders, standing_orders
 from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour
 from .sampler import Choice, Request, Sampler
@@ -42,8 +44,10 @@ __all__ = [
     "Intervention",
     "KeepOut",
     "LowDiscrepancy",
+    "Message",
     "Observation",
     "Observations",
+    "Orders",
     "Progress",
     "RasterSubgrid",
     "Request",
@@ -68,6 +72,7 @@ __all__ = [
     "path_length",
     "points",
     "sampler_names",
+    "standing_orders",
     "subgrid_pixels",
     "time",
     "tour",

@@ -1,22 +1,26 @@
 from .catalog import open_catalog
 from .delivery import Delivery
 from .journal import Document, Journal, read_journal
+from .mailbox import Answer, Mailbox, post
 from .read import RecordedRun, read_run
 from .runs import JournalEntry, complete, last_wins, list_runs
 from .store import Store
 from .sync import sync
 
 __all__ = [
+    "Answer",
     "Delivery",
     "Document",
     "Journal",
     "JournalEntry",
+    "Mailbox",
     "RecordedRun",
     "Store",
     "complete",
     "last_wins",
     "list_runs",
     "open_catalog",
+    "post",
     "read_journal",
     "read_run",
     "sync",
