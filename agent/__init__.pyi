@@ -2,8 +2,10 @@ from .decision import Decision
 from .documents import EventReader
 from .error_sampler import Slads
 from .grid import Axis, ScanGrid
-from .guard import Guard, KeepOut, Verdict
+from .guard import Guard, RefusedTargetError, Verdict
+from .history import History, Interruption, Moment, PastDecision, asks_after
 from .intervention import INTERVENTIONS, Intervention
+from .keep_out import KeepOut, KeepOutPolygon, Zone, keep_out_zone
 from .low_discrepancy import (
     LowDiscrepancy,
     RasterSubgrid,
@@ -41,15 +43,21 @@ __all__ = [
     "Decision",
     "EventReader",
     "Guard",
+    "History",
+    "Interruption",
     "Intervention",
     "KeepOut",
+    "KeepOutPolygon",
     "LowDiscrepancy",
     "Message",
+    "Moment",
     "Observation",
     "Observations",
     "Orders",
+    "PastDecision",
     "Progress",
     "RasterSubgrid",
+    "RefusedTargetError",
     "Request",
     "Sampler",
     "ScanAgent",
@@ -61,11 +69,14 @@ __all__ = [
     "StopRule",
     "UniformRandom",
     "Verdict",
+    "Zone",
+    "asks_after",
     "check_agent",
     "coverage",
     "dose",
     "expected_error",
     "halton_pixels",
+    "keep_out_zone",
     "make_sampler",
     "no_improvement",
     "parse",

@@ -10,35 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .grid import ScanGrid
+from .grid import Axis, ScanGrid
+from .keep_out import Zone
+
+ROUNDING = 1e-6  # of a step, which is a difference of positions that may be large
 
 Check = Callable[[Mapping[str, float]], None]
 
 
-@dataclass(frozen=True)
-class KeepOut:
-    """A rectangle, in motor units, that no target may lie in.
-
-    Parameters
-    ----------
-    slow, fast : (2,) tuple of float
-        Lower and upper end on the slow and the fast axis, ends included.
-    """
-
-    slow: tuple[float, float]
-    fast: tuple[float, float]
-
-    def __post_init__(self) -> None:
-        ends = np.asarray([self.slow, self.fast], dtype=np.float64)
-        if ends.shape != (2, 2) or np.isnan(ends).any():
-            raise ValueError(
-                "a keep-out zone needs two ends on each axis, "
-                f"but slow={self.slow}, fast={self.fast} came"
-            )
-
-    def covers(self, slow: ArrayLike, fast: ArrayLike) -> NDArray[np.bool_]:
-        """Whether positions lie in it."""
-        return _within(slow, self.slow) & _within(fast, self.fast)
+class RefusedTargetError(ValueError):
+    """The guard does not let the stage be driven to a position."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +41,36 @@ class Verdict:
     refused: Counter[str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Guard:
     """Refuses targets that are not finite, off the grid, off limits, kept out, or measured.
 
-    It fails closed: a check that raises anything refuses the target.
+    It fails closed: a check that raises anything refuses the target. Only a person may change it
+    while a scan runs, by its ``keep_out``.
 
     Parameters
     ----------
     grid : ScanGrid
     check : callable
         Raises where a position (by axis name, motor units) may not be driven to.
-    keep_out : sequence of KeepOut
+    keep_out : sequence of KeepOut or KeepOutPolygon
+    largest_step : (2,) tuple of float, optional
+        Farthest, in motor units, that the slow and the fast axis may go in one move; inf for any.
     """
 
     grid: ScanGrid
     check: Check
-    keep_out: Sequence[KeepOut] = ()
+    keep_out: Sequence[Zone] = ()
+    largest_step: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        self.keep_out = list(self.keep_out)
+        step = self.largest_step
+        if step is not None and not (len(step) == 2 and all(length > 0 for length in step)):
+            raise ValueError(
+                "largest_step takes the longest move of the slow and of the fast axis, each above "
+                f"0, but {step} came"
+            )
 
     def vet(self, suggested: ArrayLike, taken: NDArray[np.bool_], most: int) -> Verdict:
         """Let through at most ``most`` targets of a batch.
@@ -128,18 +122,72 @@ class Guard:
             return "off the grid"
         if not free[int(row), int(column)]:
             return "already measured"
-        return self._unsafe((int(row), int(column)))
+        return self.objection(self.grid.position((int(row), int(column))))
 
-    def _unsafe(self, pixel: tuple[int, int]) -> str | None:
-        position = self.grid.position(pixel)
-        if any(zone.covers(*position.values()) for zone in self.keep_out):
+    def objection(
+        self, position: Mapping[str, float], stands: Mapping[str, float] | None = None
+    ) -> str | None:
+        """Why the stage may not be driven to a position; None where it may.
+
+        Parameters
+        ----------
+        position : mapping
+            Motor units by axis name.
+        stands : mapping, optional
+            Where it stands; an axis that is not named here may go any distance.
+        """
+        slow, fast = (position.get(axis.name, math.nan) for axis in self._axes)
+        if not (math.isfinite(slow) and math.isfinite(fast)):
+            return "not finite"
+        if any(zone.covers(slow, fast) for zone in self.keep_out):
             return "kept out"
+        if self._too_far(position, stands or {}):
+            return "further than the largest step"
         try:
             self.check(position)
         except Exception as error:
             return f"off limits ({error})"
         return None
 
+    def way(
+        self, stands: Mapping[str, float], position: Mapping[str, float]
+    ) -> list[dict[str, float]]:
+        """Positions on the straight way to a position, none further apart than the largest step.
 
-def _within(position: ArrayLike, ends: tuple[float, float]) -> NDArray[np.bool_]:
-    return (np.asarray(position) >= min(ends)) & (np.asarray(position) <= max(ends))
+        Parameters
+        ----------
+        stands : mapping
+            Where the stage stands, in motor units by axis name.
+        position : mapping
+            Where it is to go; the last of the positions returned.
+
+        Raises
+        ------
+        RefusedTargetError
+            If it is not known where the stage stands.
+        """
+        steps = 1
+        for axis, longest in zip(self._axes, self.largest_step or (), strict=False):
+            distance = abs(position[axis.name] - stands.get(axis.name, math.nan))
+            if not math.isfinite(distance):
+                raise RefusedTargetError(f"nobody knows where {axis.name} stands: {stands}")
+            steps = max(steps, math.ceil(distance / longest - ROUNDING))
+        between = [
+            {
+                name: stands[name] + (position[name] - stands[name]) * k / steps
+                for name in (axis.name for axis in self._axes)
+            }
+            for k in range(1, steps)
+        ]
+        return [*between, dict(position)]
+
+    @property
+    def _axes(self) -> tuple[Axis, Axis]:
+        return self.grid.slow, self.grid.fast
+
+    def _too_far(self, position: Mapping[str, float], stands: Mapping[str, float]) -> bool:
+        return any(
+            not abs(position[axis.name] - stands[axis.name]) <= longest * (1 + ROUNDING)
+            for axis, longest in zip(self._axes, self.largest_step or (), strict=False)
+            if axis.name in stands
+        )

@@ -11,7 +11,7 @@ import bluesky.plan_stubs as bps
 import numpy as np
 from bluesky.utils import Msg
 
-from ..agent import KeepOut, Sampler, ScanGrid, StopRule, parse
+from ..agent import Sampler, ScanGrid, StopRule, Zone, keep_out_zone, parse
 
 DWELL_NAMES = ("dwell", "exposure_time", "count_time", "preset_time")
 LARGEST_BATCH = 50
@@ -77,9 +77,17 @@ def prefetch_size(prefetch: int | None, batch: int) -> int:
     return batch // 2 if prefetch is None else _whole("prefetch", prefetch, 0)
 
 
-def keep_out_zones(zones: Sequence[KeepOut | Mapping[str, Any]]) -> list[KeepOut]:
-    """Read keep-out rectangles, from their JSON form too."""
-    return [zone if isinstance(zone, KeepOut) else _zone(zone) for zone in zones]
+def keep_out_zones(zones: Sequence[Zone | Mapping[str, Any]]) -> list[Zone]:
+    """Read keep-out rectangles and polygons, from their JSON form too."""
+    return [keep_out_zone(zone) for zone in zones]
+
+
+def step_lengths(largest: float | Sequence[float] | None) -> tuple[float, float] | None:
+    """Read the largest step of the slow and the fast axis; one number stands for both."""
+    if largest is None:
+        return None
+    slow, fast = largest if isinstance(largest, Sequence) else (largest, largest)
+    return float(slow), float(fast)
 
 
 def check_times(dwell: float | None, settle: float, decision_timeout: float) -> None:
@@ -158,14 +166,3 @@ def _whole(name: str, number: Any, least: int) -> int:
     if isinstance(number, bool) or number != int(number) or number < least:
         raise ValueError(f"{name} must be a whole number, {least} or more, but {number} came")
     return int(number)
-
-
-def _zone(zone: Mapping[str, Any]) -> KeepOut:
-    try:
-        (slow_low, slow_high), (fast_low, fast_high) = zone["slow"], zone["fast"]
-        return KeepOut((float(slow_low), float(slow_high)), (float(fast_low), float(fast_high)))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"a keep-out zone has 'slow' and 'fast', each a lower and an upper end, but "
-            f"{zone!r} came"
-        ) from error

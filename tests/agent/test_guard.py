@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from matplotlib.path import Path
 
-from skysteer.agent import Axis, Guard, KeepOut, ScanGrid
+from skysteer.agent import (
+    Axis,
+    Guard,
+    KeepOut,
+    KeepOutPolygon,
+    RefusedTargetError,
+    ScanGrid,
+    keep_out_zone,
+)
 
 GRID = ScanGrid(Axis("y", 0.0, 3.0, 4), Axis("x", 10.0, 14.0, 5))
 NOTHING = np.zeros(GRID.shape, dtype=bool)
@@ -90,6 +99,113 @@ def test_a_zone_may_be_a_half_plane() -> None:
 def test_a_zone_that_would_keep_nothing_out_is_refused(ends: tuple) -> None:
     with pytest.raises(ValueError):
         KeepOut(slow=ends, fast=(0.0, 1.0))
+
+
+TRIANGLE = ((0.0, 10.0), (3.0, 10.0), (0.0, 14.0))
+
+
+def test_a_polygon_holds_its_edges_and_corners() -> None:
+    kept = guard(keep_out=[KeepOutPolygon(TRIANGLE)])
+    inside = [(r, c) for r in range(4) for c in range(5) if r / 3 + c / 4 <= 1 + 1e-12]
+    assert [tuple(pixel) for pixel in np.argwhere(kept.forbidden()).tolist()] == inside
+    assert kept.vet([(0, 0), (3, 4)], NOTHING, 9).refused == {"kept out": 1}
+
+
+@given(
+    corners=st.lists(
+        st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=3, unique=True
+    ),
+    slow=st.floats(-10, 10),
+    fast=st.floats(-10, 10),
+)
+def test_a_triangle_keeps_out_what_matplotlib_finds_inside(
+    corners: list, slow: float, fast: float
+) -> None:
+    (a, b), (c, d), (e, f) = corners
+    if (c - a) * (f - b) == (e - a) * (d - b):
+        return
+    inside = Path(corners).contains_points([(slow, fast)], radius=0)[0]
+    covered = bool(KeepOutPolygon(tuple(corners)).covers(slow, fast))
+    edges = zip(corners, corners[1:] + corners[:1], strict=True)
+    to_an_edge = min(
+        abs((q[0] - p[0]) * (fast - p[1]) - (q[1] - p[1]) * (slow - p[0])) for p, q in edges
+    )
+    assert covered == inside or to_an_edge < 1e-6
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_crossing_edges_enclose_is_kept_out_whole(turn: int) -> None:
+    angles = [0.8 * math.pi * k for k in range(5)][::turn]
+    star = KeepOutPolygon(tuple((math.cos(angle), math.sin(angle)) for angle in angles))
+    assert star.covers(0.0, 0.0), "the middle of a pentagram, around which its edges go twice"
+    assert star.covers(0.9, 0.0)
+    assert not star.covers(-0.9, 0.0), "between two of its points"
+    bow_tie = KeepOutPolygon(((0, 0), (2, 2), (2, 0), (0, 2))[::turn])
+    assert bow_tie.covers([0.2, 1.8], [1.0, 1.0]).all()
+    assert not bow_tie.covers([1.0, 1.0], [0.2, 1.8]).any()
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [(), ((0, 0), (1, 1)), ((0, 0), (1, 1), (2, 2)), ((0, 0), (1, math.nan), (2, 0)), ((0, 1, 2),)],
+)
+def test_a_polygon_that_encloses_nothing_is_refused(corners: tuple) -> None:
+    with pytest.raises(ValueError, match="a polygon needs"):
+        KeepOutPolygon(corners)
+
+
+def test_zones_are_read_from_their_json_form() -> None:
+    assert keep_out_zone({"polygon": [list(corner) for corner in TRIANGLE]}).covers(0.5, 11)
+    assert keep_out_zone({"slow": [0, 1], "fast": [2, 3]}) == KeepOut((0.0, 1.0), (2.0, 3.0))
+    for nonsense in ({}, {"polygon": [[0, 1]]}, {"polygon": 3}, {"slow": [0, 1]}):
+        with pytest.raises(ValueError, match="a keep-out zone has"):
+            keep_out_zone(nonsense)
+
+
+@pytest.mark.parametrize(
+    ("position", "why"),
+    [
+        ({"y": 1.0, "x": 12.0}, None),
+        ({"y": 1.0, "x": math.nan}, "not finite"),
+        ({"y": 1.0}, "not finite"),
+        ({"y": 3.0, "x": 14.0}, "kept out"),
+        ({"y": 1.0, "x": 99.0}, "off limits (too far right)"),
+    ],
+)
+def test_a_position_is_judged_without_a_pixel(position: dict, why: str | None) -> None:
+    def check(asked: Mapping[str, float]) -> None:
+        if asked["x"] > 50:
+            raise ValueError("too far right")
+
+    assert guard(check=check, keep_out=[KeepOut((3, 3), (14, 14))]).objection(position) == why
+
+
+def test_a_long_way_is_cut_into_steps() -> None:
+    stepping = guard(largest_step=(1.0, 1.5))
+    start, end = {"y": 0.0, "x": 10.0}, {"y": 3.0, "x": 14.0}
+    way = stepping.way(start, end)
+    assert way[-1] == end
+    assert len(way) == 3
+    for before, after in zip([start, *way], way, strict=False):
+        assert stepping.objection(after, before) is None
+        assert after["y"] - before["y"] == pytest.approx(1.0)
+    assert stepping.objection(end, start) == "further than the largest step"
+    assert stepping.way(end, end) == [end]
+    assert guard().way({}, end) == [end], "without a largest step, where it stands is no matter"
+
+
+@pytest.mark.parametrize("stands", [{}, {"y": 0.0}, {"y": math.nan, "x": 10.0}])
+def test_a_step_from_nowhere_is_refused(stands: dict) -> None:
+    with pytest.raises(RefusedTargetError, match="nobody knows where"):
+        guard(largest_step=(1.0, 1.0)).way(stands, {"y": 0.0, "x": 10.0})
+    if "x" in stands:
+        assert guard(largest_step=(1.0, 1.0)).objection({"y": 0.0, "x": 10.0}, stands)
+
+
+@pytest.mark.parametrize("step", [(0.0, 1.0), (1.0, -1.0), (1.0,), (math.nan, 1.0)])
+def test_a_largest_step_that_is_none_is_refused(step: tuple) -> None:
+    with pytest.raises(ValueError, match="largest_step takes"):
+        guard(largest_step=step)
 
 
 def test_the_budget_is_kept() -> None:
