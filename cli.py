@@ -259,6 +259,44 @@ def runs_sync(context: typer.Context, tiled: Tiled = None) -> None:
     print(delivery)
 
 
+Uid = Annotated[
+    str | None,
+    typer.Argument(help="The run's uid or its beginning; the latest run without it."),
+]
+
+
+@app.command(epilog="Example: skysteer export 3c93f54e --out demo-run --to run.nxs")
+def export(
+    to: Annotated[Path, typer.Option(help="run.nxs (NeXus), map.tif (TIFF) or points.csv.")],
+    uid: Uid = None,
+    out: Out = Path("runs"),
+) -> None:
+    """Write a run to a file for other programs: NeXus, TIFF or CSV, as the suffix says."""
+    from .session import summary_of
+    from .views import export_run
+
+    export_run(to, summary_of(out, uid))
+    print(to)
+
+
+@app.command(epilog="Example: skysteer report 3c93f54e --out demo-run")
+def report(
+    uid: Uid = None,
+    out: Out = Path("runs"),
+    to: Annotated[
+        Path | None, typer.Option(help="The file; report-UID.html in the folder without it.")
+    ] = None,
+) -> None:
+    """Write a run's report, one HTML file that needs no other."""
+    from .session import summary_of
+    from .views import write_report
+
+    summary = summary_of(out, uid)
+    page = to or out / f"report-{summary.start['uid'][:8]}.html"
+    write_report(page, summary)
+    print(page)
+
+
 def _print_outcome(outcome: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(_json(outcome), flush=True)

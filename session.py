@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .devices import Counter, RingCurrent, ScanStage
     from .simulators import IocOptions
     from .storage import JournalEntry, Store
+    from .views import RunSummary
 
 AxisRange = tuple[float, float, int]
 
@@ -379,6 +380,32 @@ def _finish(
 
 def _say(message: str) -> None:
     print(f"skysteer: {message}", file=sys.stderr, flush=True)
+
+
+def summary_of(out: Path, uid: str | None = None) -> RunSummary:
+    """Read a run of a folder's journal back.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the journal.
+    uid : str, optional
+        The run's uid or its beginning; the latest run without it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no journal.
+    ValueError
+        If no run or several answer to the uid, or the run is no map.
+    """
+    from .storage import read_run
+    from .views import summarize
+
+    try:
+        return summarize(read_run(out, uid or -1).documents())
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]}; `skysteer runs --out {out}` lists them") from error
 
 
 def list_folder(out: Path) -> list[dict[str, Any]]:

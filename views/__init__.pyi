@@ -1,5 +1,6 @@
-from .export import write_points
+from .export import export_run, write_points, write_tiff
 from .figure import map_figure, save_map
+from .nexus import write_nexus
 from .progress import progress_bar
 from .report import write_report
 from .summary import DecisionPoint, MeasuredPoint, RunSummary, summarize
@@ -8,10 +9,13 @@ __all__ = [
     "DecisionPoint",
     "MeasuredPoint",
     "RunSummary",
+    "export_run",
     "map_figure",
     "progress_bar",
     "save_map",
     "summarize",
+    "write_nexus",
     "write_points",
     "write_report",
+    "write_tiff",
 ]

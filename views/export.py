@@ -1,13 +1,28 @@
-"""A run's points as a table for other programs."""
+"""A run as files for other programs: its points as a table, its map as NeXus or TIFF."""
 
 from __future__ import annotations
 
 import csv
+import json
 import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+import numpy as np
+
+from ..models import inverse_distance
+from .nexus import write_nexus
+from .provenance import versions
 from .summary import RunSummary
 
 COLUMNS = ("seq_num", "row", "column", "x", "y", "value")
+CENTIMETRES: Mapping[str, float] = MappingProxyType(
+    {"m": 1e2, "cm": 1.0, "mm": 1e-1, "um": 1e-4, "µm": 1e-4, "μm": 1e-4, "micron": 1e-4}
+    | {"nm": 1e-7, "angstrom": 1e-8, "Å": 1e-8}
+)
+"""What the motors' units are in those of a TIFF."""
 
 
 def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
@@ -28,3 +43,109 @@ def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows([getattr(event, c) for c in COLUMNS] for event in summary.events)
+
+
+def write_tiff(path: str | os.PathLike[str], summary: RunSummary) -> None:
+    """Write the reconstruction as a TIFF of (M, N) float32 in the units of the values.
+
+    Row 0 is on top.  The resolution is given in pixels a centimetre where the motors have units
+    of length; the description is JSON that tells run, units and axes.
+
+    Parameters
+    ----------
+    path : path
+        The file, written anew.
+    summary : RunSummary
+        Of a run with at least one usable value.
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured.
+    """
+    from tifffile import imwrite
+
+    image = inverse_distance(summary.scan).astype(np.float32)
+    imwrite(
+        path,
+        image,
+        photometric="minisblack",
+        description=json.dumps(_description(summary)),
+        metadata=None,
+        software=f"skysteer {versions(summary.start).get('skysteer', '')}".strip(),
+        **_resolution(summary),
+    )
+
+
+def _description(summary: RunSummary) -> dict[str, Any]:
+    """What a picture alone does not tell."""
+    axes = {
+        name: {"key": axis.name, "units": units, "start": axis.start, "stop": axis.stop}
+        for name, axis, units in zip(
+            ("rows", "columns"),
+            (summary.grid.slow, summary.grid.fast),
+            summary.axis_units,
+            strict=True,
+        )
+    }
+    return {
+        "uid": summary.start["uid"],
+        "key": summary.key,
+        "units": summary.units,
+        "agent": summary.agent,
+        "points": len(summary.scan.values),
+        "method": "inverse-distance weighting of the 10 nearest measured pixels",
+        **axes,
+    }
+
+
+def _resolution(summary: RunSummary) -> dict[str, Any]:
+    """Pixels a centimetre along columns and rows, where both have units of length."""
+    slow_units, fast_units = summary.axis_units
+    if not {slow_units, fast_units} <= CENTIMETRES.keys():
+        return {}
+    across = 1 / (abs(summary.grid.fast.pitch) * CENTIMETRES[fast_units])
+    down = 1 / (abs(summary.grid.slow.pitch) * CENTIMETRES[slow_units])
+    return {"resolution": (across, down), "resolutionunit": "CENTIMETER"}
+
+
+FORMATS: Mapping[str, Callable[[str | os.PathLike[str], RunSummary], None]] = MappingProxyType(
+    {
+        ".nxs": write_nexus,
+        ".h5": write_nexus,
+        ".hdf5": write_nexus,
+        ".tif": write_tiff,
+        ".tiff": write_tiff,
+        ".csv": write_points,
+    }
+)
+"""How a file is written, by its suffix."""
+
+
+def export_run(path: str | os.PathLike[str], summary: RunSummary) -> None:
+    """Write a run to a file, in the format that its suffix names.
+
+    Parameters
+    ----------
+    path : path
+        ``.nxs``, ``.h5`` or ``.hdf5`` for NeXus, ``.tif`` or ``.tiff`` for the map alone, ``.csv``
+        for the points; written anew.
+    summary : RunSummary
+
+    Raises
+    ------
+    ValueError
+        For another suffix, or a map of a run that measured nothing.
+    FileNotFoundError
+        If there is no such folder.
+
+    Examples
+    --------
+    ``export_run("map.nxs", summarize(read_run("runs").documents()))``
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise ValueError(f"a run is exported to {', '.join(FORMATS)}, but {str(path)!r} was asked")
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"no folder {Path(path).parent} to write {Path(path).name} to")
+    FORMATS[suffix](path, summary)

@@ -1,0 +1,171 @@
+"""A run as a NeXus file, for h5web, silx and others: its map, its points, its provenance."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..models import ErrorMap, inverse_distance
+from .provenance import python_call, versions
+from .summary import DecisionPoint, RunSummary
+
+
+def write_nexus(path: str | os.PathLike[str], summary: RunSummary) -> None:
+    """Write a run as NeXus/HDF5, the map as what a viewer shows first.
+
+    ``/entry/map`` is an NXdata of (M, N): the ``reconstruction``, its ``expected_error``, and
+    ``order``, the place of each measured pixel in the run, from 1, 0 where none was measured.
+    ``/entry/points`` is an NXdata of (P,): each event as it was read, a scatter plot.
+    ``/entry/decisions`` has a column for each field of `DecisionPoint`, and
+    ``/entry/provenance`` the start and the stop document, and the call that does it again.
+
+    Parameters
+    ----------
+    path : path
+        The file, written anew.
+    summary : RunSummary
+        Of a run with at least one usable value.
+
+    Raises
+    ------
+    ValueError
+        If nothing was measured.
+
+    References
+    ----------
+    https://manual.nexusformat.org/classes/base_classes/NXdata.html
+    """
+    if not len(summary.scan.values):
+        raise ValueError(f"nothing usable was measured in run {summary.start['uid']}: no map")
+    with h5py.File(path, "w") as file:
+        file.attrs.update(NX_class="NXroot", default="entry", creator="skysteer")
+        entry = _group(file, "entry", "NXentry", default="map")
+        entry["title"] = f"{summary.key} by {summary.agent}"
+        entry["entry_identifier"] = str(summary.start["uid"])
+        entry["start_time"] = _iso(summary.start["time"])
+        entry["end_time"] = _iso(summary.start["time"] + summary.seconds)
+        entry["duration"] = summary.seconds
+        entry["duration"].attrs["units"] = "s"
+        _map(entry, summary)
+        _points(entry, summary)
+        _decisions(entry, summary)
+        _provenance(entry, summary)
+
+
+def _map(entry: h5py.Group, summary: RunSummary) -> None:
+    """The grid's picture, as arrays of rows and columns."""
+    names = axis_names(summary)
+    data = _group(
+        entry,
+        "map",
+        "NXdata",
+        signal="reconstruction",
+        axes=names,
+        auxiliary_signals=["expected_error", "order"],
+    )
+    error_map = ErrorMap(summary.grid.shape)
+    error_map.update(summary.scan)
+    order = np.zeros(summary.grid.shape, dtype=np.int32)
+    order[tuple(summary.scan.pixels.T)] = np.arange(1, len(summary.scan.values) + 1)
+    image, error = inverse_distance(summary.scan), np.sqrt(error_map.squared_error)
+    images: dict[str, tuple[Any, str, str]] = {
+        "reconstruction": (image, summary.units, f"{summary.key}, reconstructed"),
+        "expected_error": (error, summary.units, "expected error"),
+        "order": (order, "", "order of measurement, 0 where not measured"),
+    }
+    for name, (values, units, text) in images.items():
+        stored = _column(data, name, values, units, text, compression="gzip", shuffle=True)
+        stored.attrs["interpretation"] = "image"
+    axes = (summary.grid.slow, summary.grid.fast)
+    for k, (name, axis) in enumerate(zip(names, axes, strict=True)):
+        _column(data, name, axis.setpoints, summary.axis_units[k], axis.name)
+        data.attrs[f"{name}_indices"] = k
+
+
+def _points(entry: h5py.Group, summary: RunSummary) -> None:
+    """Each event, at the place that was read back."""
+    slow, fast = axis_names(summary)
+    data = _group(entry, "points", "NXdata", signal="value", axes=[fast, slow])
+    slow_units, fast_units = summary.axis_units
+    events = summary.events
+    _column(data, "value", [e.value for e in events], summary.units, summary.key)
+    _column(data, fast, [e.x for e in events], fast_units, summary.grid.fast.name)
+    _column(data, slow, [e.y for e in events], slow_units, summary.grid.slow.name)
+    _column(data, "row", [e.row for e in events], "", "row of the map, -1 off the grid")
+    _column(data, "column", [e.column for e in events], "", "column of the map, -1 off the grid")
+    times = _column(
+        data, "time", [e.time - summary.start["time"] for e in events], "s", "since the start"
+    )
+    times.attrs["start"] = _iso(summary.start["time"])
+    for name in (slow, fast, "row", "column", "time"):
+        data.attrs[f"{name}_indices"] = 0
+
+
+def _decisions(entry: h5py.Group, summary: RunSummary) -> None:
+    """One row a decision."""
+    if not summary.decisions:
+        return
+    table = _group(entry, "decisions", "NXcollection")
+    for name in (field.name for field in fields(DecisionPoint)):
+        table[name] = [getattr(decision, name) for decision in summary.decisions]
+        if name.endswith("ms"):
+            table[name].attrs["units"] = "ms"
+
+
+def _provenance(entry: h5py.Group, summary: RunSummary) -> None:
+    """What is needed to judge the run, and to do it again."""
+    process = _group(entry, "provenance", "NXprocess")
+    process["program"] = "skysteer"
+    process["version"] = versions(summary.start).get("skysteer", "unknown")
+    process["stop_reason"] = summary.stop_reason
+    notes = {
+        "start_document": ("application/json", _json(summary.start)),
+        "stop_document": ("application/json", _json(summary.stop)),
+        "call": ("text/x-python", python_call(summary) or ""),
+    }
+    for name, (kind, text) in notes.items():
+        note = _group(process, name, "NXnote")
+        note["type"], note["data"] = kind, text
+
+
+def axis_names(summary: RunSummary) -> tuple[str, str]:
+    """Names of the slow and of the fast axis as NeXus allows them, other than the fields'."""
+    taken = {"value", "row", "column", "time", "order", "reconstruction", "expected_error"}
+    slow, fast = (
+        re.sub(r"\W", "_", axis.name, flags=re.ASCII)
+        for axis in (summary.grid.slow, summary.grid.fast)
+    )
+    if slow == fast or {slow, fast} & taken:
+        return f"slow_{slow}", f"fast_{fast}"
+    return slow, fast
+
+
+def _group(parent: h5py.Group, name: str, kind: str, **attributes: Any) -> h5py.Group:
+    group = parent.create_group(name)
+    group.attrs.update(NX_class=kind, **attributes)
+    return group
+
+
+def _column(
+    group: h5py.Group, name: str, values: Any, units: str, text: str, **how: Any
+) -> h5py.Dataset:
+    dataset = group.create_dataset(name, data=np.asarray(values), **how)
+    dataset.attrs["long_name"] = f"{text} ({units})" if units else text
+    if units:
+        dataset.attrs["units"] = units
+    return dataset
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, default=str)
