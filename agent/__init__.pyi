@@ -3,7 +3,7 @@ from .documents import EventReader
 from .error_sampler import Slads
 from .grid import Axis, ScanGrid
 from .guard import Guard, RefusedTargetError, Verdict
-from .history import History, Interruption, Moment, PastDecision, asks_after
+from .history import GIVEN_UP, History, Interruption, Moment, PastDecision, asks_after
 from .intervention import INTERVENTIONS, Intervention
 from .keep_out import KeepOut, KeepOutPolygon, Zone, keep_out_zone
 from .low_discrepancy import (
@@ -36,6 +36,7 @@ from .stopping import (
 )
 
 __all__ = [
+    "GIVEN_UP",
     "INTERVENTIONS",
     "AgentServer",
     "Axis",

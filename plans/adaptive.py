@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import bluesky.plan_stubs as bps
 import numpy as np
 
-from ..agent import AgentServer, Axis, EventReader, Guard, KeepOut, Sampler, ScanGrid, StopRule
+from ..agent import (
+    AgentServer,
+    Axis,
+    EventReader,
+    Guard,
+    History,
+    KeepOut,
+    Sampler,
+    ScanGrid,
+    StopRule,
+)
 from ..workers import Caller, LocalWorker, Worker
 from .advisor import Advisor
 from .batches import AdaptiveRun, run_batches
@@ -34,7 +40,9 @@ from .request import (
     prefetch_size,
     stop_rule,
 )
+from .resumption import take_up
 from .start_document import start_document
+from .waiting import wait_for_future
 
 
 def adaptive_scan(
@@ -59,6 +67,7 @@ def adaptive_scan(
     decision_timeout: float = 120.0,
     keep_out: Sequence[KeepOut | Mapping[str, Any]] = (),
     per_step: PerStep | None = None,
+    after: History | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Scan a grid in the order that an agent decides while the scan runs.
@@ -97,6 +106,8 @@ def adaptive_scan(
     per_step : callable, optional
         ``per_step(detectors, {motor: position}, pos_cache)``, as in ``grid_scan``; it must leave
         one event in the stream ``primary``.
+    after : History, optional
+        What the runs said that this one goes on with: see ``resume_scan``.
     md : mapping, optional
         Added to the start document.
 
@@ -174,6 +185,9 @@ def adaptive_scan(
             Decider(advisor, reader, rule, size, exposure=dwell or 0.0),
         )
         document = start_document(measurement, record, planned, md or {})
+        if after is not None:
+            run = yield from take_up(after, run)
+            document |= {"resumed_from": after.uid, "resumed_after": after.events}
         return (yield from run_batches(run, document))
     finally:
         # Not finalize_wrapper: its plan is left out when the run is halted.
@@ -184,22 +198,11 @@ def _describe_agent(advisor: Advisor, timeout: float) -> Plan:
     """What the agent is, from its worker, before anything moves."""
     answer = advisor.describe_agent()
     try:
-        yield from _wait(answer, timeout)
+        yield from wait_for_future(answer, timeout)
         return answer.result(timeout=0)
     except Exception as error:
         why = error if answer.done() else f"no answer within {timeout:g} s"
         raise ValueError(f"agent {advisor.agent!r} cannot be built: {why}") from error
-
-
-def _wait(future: Future[Any], timeout: float) -> Plan:
-    """Wait for a future without blocking the RunEngine, and without an opinion on its outcome."""
-
-    async def ended() -> None:
-        with contextlib.suppress(Exception):
-            # shielded: a pause cancels this wait, and would cancel the call with it
-            await asyncio.shield(asyncio.wrap_future(future))
-
-    yield from bps.wait_for([ended], timeout=timeout)
 
 
 def _start_worker(agent: Any, spec: Mapping[str, Any]) -> Caller:

@@ -97,6 +97,12 @@ class Advisor:
         """Answer a question, in the background; an empty batch where no pixel is left."""
         return self._thread.submit(self._answer, question)
 
+    def fall_back(self) -> AgentServer:
+        """Do without the agent from here on."""
+        self._worker.close()
+        self._fallback = AgentServer({**self._spec, "agent": FALLBACK, "options": {}})
+        return self._fallback
+
     def close(self) -> None:
         """End the worker; an answer under way fails."""
         with self._exchange:
@@ -119,8 +125,7 @@ class Advisor:
                     f"agent {self.agent!r} failed, low-discrepancy points from here: {_why(error)}"
                 )
                 logger.warning("decision %d: %s", question.number, failure)
-                self._worker.close()
-                self._fallback = AgentServer({**self._spec, "agent": FALLBACK, "options": {}})
+                self._fallback = self.fall_back()
         decision = self._fallback.decide(0, *_arguments(question, 0))
         batch = self._vet(question, Decision.from_json(decision))
         return replace(batch, note="; ".join(filter(None, (failure, batch.note))))
@@ -139,6 +144,8 @@ class Advisor:
         return decision
 
     def _call_worker(self, question: Question) -> Decision:
+        if self._sent > len(question.log):  # a question of the past
+            self._sent = 0
         reply = self._worker.call("decide", self._sent, *_arguments(question, self._sent))
         try:
             return Decision.from_json(reply.result(self._timeout))

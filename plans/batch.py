@@ -10,7 +10,7 @@ import numpy as np
 from event_model import DataKey, Dtype
 from numpy.typing import NDArray
 
-from ..agent import Decision
+from ..agent import GIVEN_UP, Decision
 
 Pixels = NDArray[np.int64]
 
@@ -34,6 +34,8 @@ class Batch:
         Why the run ends here; empty while it goes on.
     told : int
         How many interventions were known when it was made.
+    given_up : bool
+        The run ends, but not because its stop rule is met or nothing is left: it may be resumed.
     at : float
         When it was ready, seconds since 1970.
     """
@@ -45,6 +47,7 @@ class Batch:
     note: str = ""
     stop_reason: str = ""
     told: int = 0
+    given_up: bool = False
     at: float = field(default_factory=time.time)
 
     def data(self, length: int, waited_ms: float, heard: int) -> dict[str, Any]:
@@ -82,12 +85,14 @@ class Batch:
             "cpu_ms": decision.cpu_ms,
             "waited_ms": waited_ms,
             "note": self.note,
-            "stop": int(bool(self.stop_reason)),
+            "stop": (GIVEN_UP if self.given_up else 1) if self.stop_reason else 0,
             "stop_reason": self.stop_reason,
         }
 
 
-def last_word(number: int, reason: str, *, seen: int, expected_error: float) -> Batch:
+def last_word(
+    number: int, reason: str, *, seen: int, expected_error: float, given_up: bool = False
+) -> Batch:
     """Make the empty batch that ends a run."""
     nothing = Decision(
         number=number,
@@ -100,7 +105,7 @@ def last_word(number: int, reason: str, *, seen: int, expected_error: float) -> 
         ms=0.0,
         cpu_ms=0.0,
     )
-    return Batch(nothing, np.empty((0, 2), np.int64), stop_reason=reason)
+    return Batch(nothing, np.empty((0, 2), np.int64), stop_reason=reason, given_up=given_up)
 
 
 def data_keys(length: int, source: str) -> dict[str, DataKey]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 
+from ..agent import asks_after
 from .batch import Batch
 from .decider import Decider
 from .logbook import Plan
@@ -50,12 +52,15 @@ class AdaptiveRun:
     ahead : int
         The next decision is asked for when so many points of a batch are still to come.
     decider : Decider
+    opening : callable or None
+        Plan to begin with: what another run left to be done.
     """
 
     measurement: Measurement
     timers: dict[Any, float]
     ahead: int
     decider: Decider
+    opening: Callable[[AdaptiveRun], Plan] | None = None
 
 
 def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
@@ -72,11 +77,13 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
         for timer, seconds in run.timers.items():
             yield from bps.abs_set(timer, seconds, wait=True)
         run.decider.begin()
+        if run.opening is not None:
+            yield from run.opening(run)
         while not stopped:
             batch = yield from _next_batch(run.decider)
             if batch.stop_reason:
                 stopped.append(batch.stop_reason)
-            yield from _measure(batch, run)
+            yield from measure_batch(batch, run)
 
     yield from batches()
     points = run.measurement.reader.observations.points
@@ -90,11 +97,14 @@ def _next_batch(decider: Decider) -> Plan:
     return decider.advance()
 
 
-def _measure(batch: Batch, run: AdaptiveRun) -> Plan:
-    """Measure a batch; ask for the next one when ``ahead`` points of it are still to come."""
+def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
+    """Measure a batch, or what is left of it ``since`` one of its targets.
+
+    The next batch is asked for when ``ahead`` points of this one are still to come.
+    """
     pixels = [(int(row), int(column)) for row, column in batch.decision.pixels]
-    asking = len(pixels) - min(run.ahead, len(pixels))
-    for done, pixel in enumerate(pixels):
+    asking = asks_after(len(pixels), run.ahead)
+    for done, pixel in enumerate(pixels[since:], since):
         if run.decider.stop_reason():
             return
         if done == asking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,8 +13,8 @@ import numpy as np
 from bluesky.protocols import Reading
 from event_model import DataKey
 
-from ..agent import EventReader, Progress, StopRule
-from .advisor import Advisor, Question
+from ..agent import EventReader, Moment, PastDecision, Progress, StopRule
+from .advisor import FALLBACK, Advisor, Question
 from .batch import Batch, Pixels, data_keys, last_word
 
 MOST_ATTEMPTS = 2  # a target that the stage misses twice is given up
@@ -90,15 +91,16 @@ class Decider:
         self._errors: tuple[float, ...] = ()
         self._attempts: Counter[tuple[int, int]] = Counter()
         self._began = time.monotonic()
+        self._seconds_before = 0.0
         self._points = self._length_at_last_gain = 0
 
     # What the plan asks.
 
     def begin(self) -> None:
         """Set the clock of the time criterion to zero."""
-        self._began = time.monotonic()
+        self._began = time.monotonic() - self._seconds_before
 
-    def ask(self, pending: Sequence[tuple[int, int]] = ()) -> None:
+    def ask(self, pending: Sequence[tuple[int, int]] | Pixels = ()) -> None:
         """Start to compute the next decision while ``pending`` targets are still measured."""
         left = self._until.points_left(self._progress(len(pending)))
         num = self._size if left is None else min(left, self._size)
@@ -126,6 +128,44 @@ class Decider:
         self._attempts.update(map(tuple, batch.decision.pixels.tolist()))
         return batch
 
+    # What a run that goes on with another asks.
+
+    def recall(
+        self,
+        made: Sequence[PastDecision],
+        seconds: float = 0.0,
+        reader: EventReader | None = None,
+    ) -> None:
+        """Take up where other runs stopped; ``reader`` in place of its own."""
+        self._reader = reader or self._reader
+        self._number, self._future, self._seconds_before = len(made), None, seconds
+        self._errors = tuple(each.decision.expected_error for each in made)
+        targets = (pixel for each in made for pixel in each.decision.pixels.tolist())
+        self._attempts = Counter(map(tuple, targets))
+
+    def answer_at(self, moment: Moment) -> Future[Batch] | None:
+        """Answer as at a moment of the past; None where the stop rule left no point then."""
+        reader = EventReader(self._reader.grid, self._reader.key)
+        reader.recall(moment.log, moment.interventions)
+        past = copy.copy(self)
+        past.recall(moment.decisions, reader=reader)
+        past.ask(moment.pending)
+        return past.under_way
+
+    def ask_again(self, moment: Moment) -> None:
+        """Ask for the next decision as it had been asked for at a moment of the past."""
+        self._future = self.answer_at(moment)
+
+    @property
+    def under_way(self) -> Future[Batch] | None:
+        """The decision that has been asked for."""
+        return self._future
+
+    def fall_back_with(self, made: Sequence[PastDecision]) -> None:
+        """Do without the agent, as the run did that is gone on with, if it did."""
+        if made and made[-1].decision.source == FALLBACK != self._advisor.agent:
+            self._advisor.fall_back()
+
     # The bluesky protocol.
 
     def trigger(self) -> FutureStatus:
@@ -134,7 +174,7 @@ class Decider:
             self._triggered = time.time()
             reason = self.stop_reason()
             if reason:
-                self._future = _done(self._last_word(reason))
+                self._future = _done(self._last_word(reason, given_up=not self._met()))
             self.ask()
         self._future = self._future or _done(self._last_word("nothing is left to measure"))
         return FutureStatus(self._future)
@@ -198,12 +238,16 @@ class Decider:
             list(observations.log), taken, pending, unavailable, num, self._number, told
         )
 
-    def _last_word(self, reason: str) -> Batch:
+    def _met(self) -> bool:
+        return self._until.reason(self._progress()) is not None
+
+    def _last_word(self, reason: str, *, given_up: bool = False) -> Batch:
         return last_word(
             self._number,
             reason,
             seen=len(self._reader.observations),
             expected_error=self._errors[-1] if self._errors else np.nan,
+            given_up=given_up,
         )
 
 

@@ -17,7 +17,7 @@ from ..agent import INTERVENTIONS, EventReader, Intervention
 Plan = MsgGenerator[Any]
 
 
-@dataclass
+@dataclass(eq=False)  # a device: the RunEngine keeps it in a set
 class Logbook:
     """A device whose reading is the latest intervention.
 

@@ -1,4 +1,5 @@
 from .catalog import open_catalog
+from .chain import LiveRunError, as_one_run, close_run, documents_of_chain, read_chain
 from .delivery import Delivery
 from .journal import Document, Journal, read_journal
 from .mailbox import Answer, Mailbox, post
@@ -13,14 +14,19 @@ __all__ = [
     "Document",
     "Journal",
     "JournalEntry",
+    "LiveRunError",
     "Mailbox",
     "RecordedRun",
     "Store",
+    "as_one_run",
+    "close_run",
     "complete",
+    "documents_of_chain",
     "last_wins",
     "list_runs",
     "open_catalog",
     "post",
+    "read_chain",
     "read_journal",
     "read_run",
     "sync",

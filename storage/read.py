@@ -10,7 +10,7 @@ import numpy as np
 
 from .encoding import from_metadata
 from .journal import Document, read_journal
-from .runs import JournalEntry, last_wins, list_runs
+from .runs import JournalEntry, list_runs, unpacked
 
 Columns: TypeAlias = dict[str, np.ndarray]
 
@@ -73,21 +73,32 @@ class RecordedRun:
         _, first = np.unique(numbers[::-1], return_index=True)
         return {key: column[len(numbers) - 1 - first] for key, column in rows.items()}
 
-    def documents(self) -> Iterator[Document]:
+    def documents(self, *, doubles: bool = False) -> Iterator[Document]:
         """Give start, descriptors, events in the order of their time, and stop.
 
         An event's uid is its descriptor's with its number behind it: a catalog does not keep the
         original.
+
+        Parameters
+        ----------
+        doubles : bool
+            Whether events that a rewind has overtaken come too.
         """
         yield "start", self.start
         yield from (("descriptor", descriptor) for descriptor in self.descriptors)
-        events = [event for stream in self.streams for event in self._stream_documents(stream)]
+        events = [
+            event
+            for stream in self.streams
+            for event in self._stream_documents(stream, self._rows if doubles else self.events)
+        ]
         yield from (("event", event) for event in sorted(events, key=lambda e: e["time"]))
         if self.stop:
             yield "stop", self.stop
 
-    def _stream_documents(self, stream: str) -> Iterator[dict[str, Any]]:
-        columns = self.events(stream)
+    def _stream_documents(
+        self, stream: str, read: Callable[[str], Columns]
+    ) -> Iterator[dict[str, Any]]:
+        columns = read(stream)
         uid = next(d["uid"] for d in self.descriptors if d["name"] == stream)
         keys = [key for key in columns if f"ts_{key}" in columns]
         for row, number in enumerate(columns["seq_num"].tolist()):
@@ -133,7 +144,7 @@ def read_run(source: Any, which: int | str = -1) -> RecordedRun:
 
 
 def _from_journal(folder: Path, which: int | str) -> RecordedRun:
-    documents = last_wins(read_journal(_find(list_runs(folder), which, folder).path))
+    documents = unpacked(read_journal(_find(list_runs(folder), which, folder).path))
     kinds: dict[str, list[dict[str, Any]]] = {"stop": [], "descriptor": [], "event": []}
     for name, document in documents:
         kinds.setdefault(name, []).append(document)

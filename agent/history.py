@@ -1,0 +1,321 @@
+"""What past runs leave to the one that goes on with them, out of their documents alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from event_model import EventPage, unpack_event_page
+from numpy.typing import NDArray
+
+from .decision import Decision
+from .documents import EventReader
+from .grid import ScanGrid
+from .intervention import INTERVENTIONS, Intervention
+from .observations import Observation
+
+Documents = Iterable[tuple[str, Mapping[str, Any]]]
+PRIMARY, DECISIONS = "primary", "decisions"
+GIVEN_UP = 2  # the value of decision_stop where the run ended, but not because its rule was met
+
+
+@dataclass(frozen=True, eq=False)
+class PastDecision:
+    """A decision as its event recorded it.
+
+    Attributes
+    ----------
+    decision : Decision
+        As the guard let it through.
+    pending : (Q, 2) ndarray of int64
+        Targets that were on their way when it was made.
+    asked : int
+        How many points were asked for.
+    told : int
+        How many interventions were known when it was made.
+    heard : int
+        Length of the observation log when it was read.
+    stop : int
+        0 of a batch; 1 where the run was done, 2 where it was given up.
+    stop_reason : str
+        Why the run ended there.
+    """
+
+    decision: Decision
+    pending: NDArray[np.int64]
+    asked: int
+    told: int
+    heard: int
+    stop: int
+    stop_reason: str
+
+    @classmethod
+    def from_event(cls, data: Mapping[str, Any], name: str = "decision") -> PastDecision:
+        """Read it from an event's data."""
+        said = {key.removeprefix(f"{name}_"): value for key, value in data.items()}
+        count = int(said["count"])
+        return cls(
+            Decision(
+                number=int(said["number"]),
+                pixels=_pixels(said["rows"], said["columns"], count),
+                scores=np.array(said["scores"][:count], dtype=np.float64),
+                source=str(said["source"]),
+                seen=int(said["seen"]),
+                digest=str(said["digest"]),
+                **{key: float(said[key]) for key in ("expected_error", "ms", "cpu_ms")},
+            ),
+            pending=_pixels(
+                said["pending_rows"], said["pending_columns"], int(said["pending_count"])
+            ),
+            **{key: int(said[key]) for key in ("asked", "told", "heard", "stop")},
+            stop_reason=str(said["stop_reason"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What was known when a decision was asked for.
+
+    Attributes
+    ----------
+    log : sequence of Observation
+    interventions : sequence of Intervention
+    decisions : sequence of PastDecision
+        Those that had been read.
+    pending : (Q, 2) ndarray of int64
+        Targets on their way.
+    """
+
+    log: Sequence[Observation]
+    interventions: Sequence[Intervention]
+    decisions: Sequence[PastDecision]
+    pending: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Interruption:
+    """Where in a batch a run stopped.
+
+    Attributes
+    ----------
+    batch : PastDecision
+    done : int
+        How many of its targets had been dealt with.
+    asked : Moment or None
+        What was known when the next decision was asked for, where it had been.
+    """
+
+    batch: PastDecision
+    done: int
+    asked: Moment | None
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """All that the documents of a run say, or of a chain of runs that resume one another.
+
+    Attributes
+    ----------
+    starts : tuple of mapping
+        Start documents, oldest first.
+    stop : mapping or None
+        The last run's stop document.
+    log : tuple of Observation
+        As the agent heard it, revisions included; numbers go on from run to run.
+    interventions : tuple of Intervention
+    decisions : tuple of PastDecision
+        In order; those made from readings that are not among the documents (a catalog that was
+        cut off) are left out.
+    seconds : float
+        That the runs took, without the time between them.
+    """
+
+    starts: tuple[Mapping[str, Any], ...]
+    stop: Mapping[str, Any] | None = None
+    log: tuple[Observation, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
+    decisions: tuple[PastDecision, ...] = ()
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, documents: Documents) -> History:
+        """Read the documents of a run, or of a chain of them, oldest first.
+
+        Parameters
+        ----------
+        documents : iterable of (name, document)
+            Of each run its start first; no order between the streams is needed.
+
+        Raises
+        ------
+        ValueError
+            If a run is no adaptive scan, or does not go on with the one before.
+        """
+        runs = _by_run(documents)
+        record = _record(runs[0].start if runs else {})
+        reader = EventReader(ScanGrid.from_description(record["grid"]), record["key"])
+        read: dict[int, PastDecision] = {}
+        for before, run in zip([None, *runs], runs, strict=False):
+            if before and run.start.get("resumed_from") != before.start["uid"]:
+                raise ValueError(
+                    f"run {run.start['uid']} does not go on with run {before.start['uid']}: give "
+                    "the runs of one chain, oldest first"
+                )
+            _relive(run, reader)
+            past = map(PastDecision.from_event, run.data(DECISIONS))
+            read.update({each.decision.number: each for each in past})
+        log = reader.observations.log
+        known = [each for _, each in sorted(read.items()) if each.heard <= len(log)]
+        return cls(
+            starts=tuple(run.start for run in runs),
+            stop=runs[-1].stop,
+            log=tuple(log),
+            interventions=tuple(reader.interventions),
+            decisions=tuple(known),
+            seconds=sum(run.seconds for run in runs),
+        )
+
+    @property
+    def uid(self) -> str:
+        """The latest run's unique id."""
+        return str(self.starts[-1]["uid"])
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The scan's settings, from the first start document."""
+        return self.starts[0]["skysteer"]
+
+    @property
+    def made(self) -> tuple[PastDecision, ...]:
+        """The decisions, without the words that ended a run."""
+        return tuple(each for each in self.decisions if not each.stop)
+
+    @property
+    def events(self) -> int:
+        """Number of distinct events so far."""
+        return max((entry.id for entry in self.log), default=0)
+
+    @property
+    def finished(self) -> str:
+        """Why the scan is done; empty where there is something to go on with."""
+        last = self.decisions[-1] if self.decisions else None
+        return last.stop_reason if last and last.stop not in (0, GIVEN_UP) else ""
+
+    def before(self, past: PastDecision) -> Moment:
+        """What was known when a decision was asked for."""
+        return Moment(
+            self.log[: past.decision.seen],
+            self.interventions[: past.told],
+            [each for each in self.made if each.decision.number < past.decision.number],
+            past.pending,
+        )
+
+    def interruption(self, ahead: int) -> Interruption | None:
+        """Where the last batch was interrupted; None before the first, and where a run ended.
+
+        Parameters
+        ----------
+        ahead : int
+            The next decision is asked for when so many points of a batch are still to come.
+        """
+        if not self.decisions or self.decisions[-1].stop:
+            return None
+        batch = self.decisions[-1]
+        steps = self._steps(batch)
+        targets = batch.decision.pixels
+        done, asking = min(len(steps), len(targets)), asks_after(len(targets), ahead)
+        # more readings than targets: of decisions that got lost, whose pixels are not asked again
+        if done <= asking or len(steps) > len(targets):
+            return Interruption(batch, done, None)
+        cut = steps[asking - 1] if asking else batch.heard
+        known = [each for each in self.interventions if each.seen <= cut]
+        return Interruption(batch, done, Moment(self.log[:cut], known, self.made, targets[asking:]))
+
+    def _steps(self, batch: PastDecision) -> list[int]:
+        """Length of the log after each target of a batch that was dealt with."""
+        known = {entry.id for entry in self.log[: batch.heard]}
+        steps: list[int] = []
+        latest = -1
+        for length, entry in enumerate(self.log[batch.heard :], batch.heard + 1):
+            if entry.id not in known:
+                steps.append(length)
+                known.add(entry.id)
+                latest = entry.id
+            elif entry.id == latest:  # emitted again after a rewind
+                steps[-1] = length
+        return steps
+
+
+def asks_after(targets: int, ahead: int) -> int:
+    """After how many of a batch's targets the next decision is asked for."""
+    return targets - min(ahead, targets)
+
+
+@dataclass(eq=False)
+class _Run:
+    start: Mapping[str, Any]
+    stop: Mapping[str, Any] | None = None
+    descriptors: list[Mapping[str, Any]] = field(default_factory=list)
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        times = [doc["time"] for doc in (*self.events, self.stop or {}) if "time" in doc]
+        return max(times, default=self.start["time"]) - self.start["time"]
+
+    def of(self, stream: str) -> list[Mapping[str, Any]]:
+        """A stream's events, as they were emitted."""
+        mine = {each["uid"] for each in self.descriptors if each.get("name") == stream}
+        return [event for event in self.events if event["descriptor"] in mine]
+
+    def data(self, stream: str) -> list[Mapping[str, Any]]:
+        return [event["data"] for event in self.of(stream)]
+
+
+def _by_run(documents: Documents) -> list[_Run]:
+    runs: list[_Run] = []
+    for name, doc in documents:
+        if name == "start":
+            runs.append(_Run(doc))
+        elif not runs:
+            raise ValueError(f"a run's documents begin with its start, but a {name} came first")
+        elif name == "stop":
+            runs[-1].stop = doc
+        elif name == "descriptor":
+            runs[-1].descriptors.append(doc)
+        elif name == "event":
+            runs[-1].events.append(doc)
+        elif name == "event_page":
+            runs[-1].events.extend(unpack_event_page(cast(EventPage, doc)))
+    return runs
+
+
+def _record(start: Mapping[str, Any]) -> Mapping[str, Any]:
+    record = start.get("skysteer") or {}
+    if not {"agent", "grid", "key"} <= set(record):
+        what = f"run {start['uid']} is a {start.get('plan_name', 'run')}" if start else "nothing"
+        raise ValueError(f"expected the documents of an adaptive scan, but {what} came")
+    return record
+
+
+def _relive(run: _Run, reader: EventReader) -> None:
+    """Tell a reader a run, each intervention where the log stood when it took effect."""
+    reader("start", run.start)
+    for descriptor in run.descriptors:
+        reader("descriptor", descriptor)
+    said = [(Intervention.from_event(each["data"]).seen, each) for each in run.of(INTERVENTIONS)]
+    for event in run.of(PRIMARY):
+        _tell(said, reader)
+        reader("event", event)
+    _tell(said, reader)
+
+
+def _tell(said: list[tuple[int, Mapping[str, Any]]], reader: EventReader) -> None:
+    while said and said[0][0] <= len(reader.observations):
+        reader("event", said.pop(0)[1])
+
+
+def _pixels(rows: Any, columns: Any, count: int) -> NDArray[np.int64]:
+    return np.column_stack([rows[:count], columns[:count]]).astype(np.int64).reshape(-1, 2)

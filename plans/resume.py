@@ -1,0 +1,119 @@
+"""Going on with a scan that was interrupted, in a new run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..agent import History, Sampler
+from ..storage import documents_of_chain
+from .adaptive import adaptive_scan
+from .logbook import Plan
+from .point import PerStep
+from .request import data_key
+
+SETTINGS = ("until", "batch", "key", "dwell", "settle", "seed", "prefetch", "keep_out")
+"""Settings of the scan that its record holds and ``adaptive_scan`` takes, under the same name."""
+
+OF_THE_RUN = frozenset(
+    "uid time scan_id versions plan_type plan_name plan_args detectors motors shape extents hints "
+    "num_points skysteer resumed_from resumed_after".split()
+)
+"""What a start document says of its own run; the rest is the user's, and goes on."""
+
+
+def resume_scan(
+    run: History | str | int | Iterable[tuple[str, Mapping[str, Any]]],
+    detectors: Sequence[Any],
+    motors: Sequence[Any],
+    *,
+    source: Any = None,
+    agent: str | Mapping[str, Any] | Sampler | None = None,
+    decision_timeout: float | None = None,
+    per_step: PerStep | None = None,
+    md: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Plan:
+    """Go on with an adaptive scan from what its documents say, in a new run that names the old one.
+
+    The interrupted batch is finished first; the decision that was asked for is asked for again.
+    On the same machine, with repeatable readings, the pixels are then those that the
+    uninterrupted scan would have measured. Elsewhere it goes on all the same, and the first
+    decision that comes out otherwise is told, in a warning and in the stream ``interventions``.
+
+    Parameters
+    ----------
+    run : History, documents, str or int
+        What to go on with: documents of the run, or of a chain of runs, oldest first, as
+        ``(name, document)``; or a uid (or scan id, or -1 for the latest) in ``source``.
+    detectors : list of readables
+        As of the old run.
+    motors : list of movables
+        The two motors of the old run's axes, in any order.
+    source : path or catalog, optional
+        Where a uid is looked up: a data folder, or a client as ``open_catalog`` gives it. A run
+        in a folder whose process has died is closed there, with the reason.
+    agent : str, mapping or Sampler, optional
+        In place of the old run's agent; needed where that was a sampler of your own.
+    decision_timeout, per_step, md
+        As in ``adaptive_scan``.
+    **changes
+        What else to change of the scan's settings.
+
+    Returns
+    -------
+    ScanOutcome
+        Of the whole scan: points and coverage count all runs.
+
+    Raises
+    ------
+    ValueError
+        If the documents are not those of an adaptive scan, if that is finished, or if the devices
+        are not its devices: before anything moves.
+    RuntimeError
+        If the run is still being measured, or a motor does not come to rest.
+
+    Examples
+    --------
+    ``RE(resume_scan("3c93f54e", [counter], [stage.x, stage.y], source="runs"))``
+    """
+    past = run if isinstance(run, History) else History.of(_documents(run, source))
+    if past.finished:
+        raise ValueError(f"run {past.uid} is finished ({past.finished}): nothing is left to resume")
+    record = past.record
+    of_axis = {data_key(motor): motor for motor in motors}
+    axes = record["grid"]["axes"]
+    missing = [axis["name"] for axis in axes if axis["name"] not in of_axis]
+    if missing:
+        raise ValueError(
+            f"run {past.uid} moved {' and '.join(axis['name'] for axis in axes)}, but the motors "
+            f"given are {', '.join(of_axis) or 'none'}: give {' and '.join(missing)} too"
+        )
+    slow, fast = (
+        (of_axis[axis["name"]], axis["start"], axis["stop"], axis["num"]) for axis in axes
+    )
+    settings = {name: record[name] for name in SETTINGS if name in record}
+    settings["decision_timeout"] = decision_timeout or record["decision_timeout"]
+    user = {key: value for key, value in past.starts[0].items() if key not in OF_THE_RUN}
+    return (
+        yield from adaptive_scan(
+            detectors,
+            agent or {"agent": record["agent"], "options": record.get("options", {})},
+            *slow,
+            *fast,
+            **{**settings, **changes},
+            per_step=per_step,
+            after=past,
+            md={**user, **(md or {})},
+        )
+    )
+
+
+def _documents(
+    run: str | int | Iterable[tuple[str, Mapping[str, Any]]], source: Any
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(run, str | int):
+        return run
+    if source is None:
+        raise ValueError(f"run {run!r} is looked up in a source: give a data folder or a catalog")
+    return documents_of_chain(source, run)

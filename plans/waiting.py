@@ -1,0 +1,23 @@
+"""Waiting that keeps the RunEngine free."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from concurrent.futures import Future
+from typing import Any
+
+import bluesky.plan_stubs as bps
+
+from .logbook import Plan
+
+
+def wait_for_future(future: Future[Any], timeout: float) -> Plan:
+    """Wait for a future, at most so many seconds, without an opinion on its outcome."""
+
+    async def ended() -> None:
+        with contextlib.suppress(Exception):
+            # shielded: a pause cancels this wait, and would cancel the call with it
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), timeout)
+
+    yield from bps.wait_for([ended])
