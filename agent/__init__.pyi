@@ -1,3 +1,4 @@
+from .batch_size import largest_batch
 from .decision import Decision
 from .documents import EventReader
 from .error_sampler import Slads
@@ -78,6 +79,7 @@ __all__ = [
     "expected_error",
     "halton_pixels",
     "keep_out_zone",
+    "largest_batch",
     "make_sampler",
     "no_improvement",
     "parse",

@@ -31,6 +31,7 @@ class Slads:
     """
 
     start = 0.01
+    large_batches = True
 
     def __init__(self, weights: str | None = None, flatness: float = 0.15) -> None:
         self.weights = weights

@@ -84,6 +84,7 @@ class LowDiscrepancy:
     """A scrambled Halton sequence over the raster: even at every length."""
 
     start = 0.0
+    large_batches = True
 
     def __init__(self) -> None:
         self._orders: dict[tuple[tuple[int, int], int], NDArray[np.int64]] = {}
@@ -102,6 +103,7 @@ class UniformRandom:
     """Every free pixel alike: uniform random without replacement."""
 
     start = 0.0
+    large_batches = True
 
     def choose(self, request: Request) -> Choice:
         """Choose the next free pixels of one random order of the raster."""
@@ -123,6 +125,7 @@ class RasterSubgrid:
     """
 
     start = 0.0
+    large_batches = True
     ordered = True
     one_design_per_budget = True
 

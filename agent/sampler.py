@@ -93,10 +93,11 @@ class Sampler(Protocol):
     cache, and a new instance with the same options chooses identically.  A sampler may declare
     ``start``, the share of the raster that low-discrepancy points cover before its first choice
     (0.01 unless it says otherwise), ``ordered``, True where its pixels come in the order of the
-    visit, ``provenance() -> dict``, JSON-able facts for the start document (the SHA-256 of its
-    weights, say), ``warm_up()``, called once before the scan, for what takes long when first
-    used, and ``reconstruct(scan) -> (M, N)``, where its own map is another than the
-    inverse-distance one.
+    visit, ``large_batches``, True where the points of a batch take each other into account, so
+    that it may be as large as suits the stage, ``provenance() -> dict``, JSON-able facts for the
+    start document (the SHA-256 of its weights, say), ``warm_up()``, called once before the scan,
+    for what takes long when first used, and ``reconstruct(scan) -> (M, N)``, where its own map is
+    another than the inverse-distance one.
     """
 
     def choose(self, request: Request) -> Choice:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..models import SparseScan, expected_nrmse, inverse_distance
+from .batch_size import USUAL_BATCH, growing_batch
 from .decision import Decision
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
@@ -18,6 +19,7 @@ from .observations import Observation, Observations
 from .registry import make_sampler
 from .route import tour
 from .sampler import Choice, Request, Sampler
+from .stage_time import StageTime
 from .stopping import Progress, StopRule, parse, watches_error
 
 SMALLEST_START = 10  # the inverse-distance reconstruction looks at ten neighbours
@@ -42,6 +44,11 @@ class ScanAgent:
         Tells the budget, and answers ``should_stop``.
     blocked : (B, 2) array-like of int, optional
         Pixels that may never be chosen.
+    stage : StageTime or mapping, optional
+        How long its moves take, in motor units: routes are the quickest by that, and the
+        shortest without it.
+    growing : bool
+        Whether batches are smaller than asked for while little has been measured.
 
     Notes
     -----
@@ -59,6 +66,8 @@ class ScanAgent:
         seed: int = 0,
         until: StopRule | str | None = None,
         blocked: ArrayLike = (),
+        stage: StageTime | Mapping[str, Any] | None = None,
+        growing: bool = False,
     ) -> None:
         self.grid = grid
         self.sampler = sampler
@@ -69,6 +78,8 @@ class ScanAgent:
         self.observations = Observations()
         self._blocked = np.asarray(blocked, dtype=np.int64).reshape(-1, 2)
         self._budget = None if self.until is None else self.until.budget(grid.size)
+        self._stage = None if stage is None else StageTime.of(stage).in_pixels(grid)
+        self._growing = bool(growing)
         self._start = self._start_design()
 
     def observe(self, entries: Iterable[Sequence[Any]]) -> None:
@@ -86,7 +97,8 @@ class ScanAgent:
         Parameters
         ----------
         num : int
-            Points wanted, 1 or more; during the start no more than are left of it.
+            Points wanted, 1 or more; during the start no more than are left of it, and where
+            batches grow no more than that allows.
         pending : (Q, 2) array-like of int
             Targets on their way, in the order of the visit.
         number : int
@@ -104,7 +116,7 @@ class ScanAgent:
         source, choice = self._choose(request)
         order = np.arange(len(choice.pixels))
         if source != "start" and not getattr(self.sampler, "ordered", False):
-            order = tour(choice.pixels, position)
+            order = tour(choice.pixels, position, self._stage)
         return Decision(
             number=request.number,
             pixels=choice.pixels[order],
@@ -178,14 +190,21 @@ class ScanAgent:
         most = self.grid.size if self._budget is None else self._budget
         num = min(max(round(share * self.grid.size), SMALLEST_START), most, self.grid.size)
         pixels = halton_pixels(self.grid.shape, num, self.seed)
-        return pixels[tour(pixels, (0, 0))]
+        return pixels[tour(pixels, (0, 0), self._stage)]
 
     def _request(self, num: int, pending: NDArray[np.int64], number: int) -> Request:
         if num < 1:
             raise ValueError(f"a batch has 1 point or more, but {num} were asked for")
         scan = self.observations.scan(self.grid.shape)
         unavailable = np.concatenate([self._blocked, self.observations.barren(), pending])
-        return Request(scan, unavailable, int(num), int(number), self.seed, self._budget)
+        num = self._grown(int(num))
+        return Request(scan, unavailable, num, int(number), self.seed, self._budget)
+
+    def _grown(self, num: int) -> int:
+        if not self._growing:
+            return num
+        most = num if getattr(self.sampler, "large_batches", False) else min(num, USUAL_BATCH)
+        return growing_batch(most, self.observations.points, self.grid.size)
 
     def _choose(self, request: Request) -> tuple[str, Choice]:
         taken = request.taken
@@ -217,6 +236,7 @@ class ScanAgent:
         whole = hashlib.sha256()
         numbers = (request.num, request.number, self.seed, request.budget)
         whole.update(repr((self.name, self.grid.describe(), numbers, position)).encode())
+        whole.update(b"" if self._stage is None else repr(self._stage).encode())
         whole.update(np.ascontiguousarray(request.pending).tobytes())
         whole.update(self.observations.fingerprint())
         return whole.hexdigest()[:16]
@@ -229,7 +249,7 @@ class AgentServer:
     ----------
     spec : mapping
         ``agent`` and ``options`` (see ``make_sampler``), ``grid`` (``ScanGrid.describe()``),
-        ``seed``, ``until``, ``blocked``: as in ``ScanAgent``.
+        ``seed``, ``until``, ``blocked``, ``stage``, ``growing``: as in ``ScanAgent``.
     sampler : Sampler, optional
         One built already, in place of ``agent`` and ``options``.
     """
@@ -249,6 +269,8 @@ class AgentServer:
             seed=spec.get("seed", 0),
             until=spec.get("until"),
             blocked=spec.get("blocked", ()),
+            stage=spec.get("stage"),
+            growing=spec.get("growing", False),
         )
 
     def describe(self) -> dict[str, Any]:

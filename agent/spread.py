@@ -31,6 +31,7 @@ class Spread:
     """
 
     start = 0.01
+    large_batches = True
 
     def __init__(self, flatness: float = 0.25) -> None:
         self.flatness = checked_flatness(flatness)
