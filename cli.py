@@ -148,6 +148,21 @@ def scan(
     _print_outcome(run_scan(settings), as_json)
 
 
+@app.command(epilog="Example: skysteer resume --out demo-run")
+def resume(
+    uid: Annotated[
+        str | None, typer.Argument(help="The run's uid or its beginning; the latest without it.")
+    ] = None,
+    out: Out = Path("runs"),
+    tiled: Tiled = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with a scan that was cut off, in a new run that names the old one."""
+    from .session import run_resume
+
+    _print_outcome(run_resume(out, uid, tiled=tiled), as_json)
+
+
 @app.command(
     epilog="Example: skysteer simulate --image map.tif --agent slads-net --agent raster "
     "--coverage 0.05 --coverage 0.1 --json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import sys
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from bluesky import RunEngine
 
+    from .agent import History
     from .devices import Counter, RingCurrent, ScanStage
-    from .simulators import IocOptions
-    from .storage import JournalEntry, Store
+    from .simulators import IocOptions, Specimen
+    from .storage import JournalEntry, RecordedRun, Store
     from .views import RunSummary
 
 AxisRange = tuple[float, float, int]
@@ -120,6 +122,8 @@ class Demo:
         ``poisson`` or ``none``.
     peak_rate : float
         Counts/s of the brightest pixel.
+    sha256 : str, optional
+        Of the image's file: another one is refused.
     """
 
     scan: Scan
@@ -127,6 +131,23 @@ class Demo:
     region: str = "128x128"
     noise: Literal["poisson", "none"] = "poisson"
     peak_rate: float = 1e6
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a scan goes on with.
+
+    Attributes
+    ----------
+    history : History
+        What its runs say.
+    runs : list of RecordedRun
+        Oldest first.
+    """
+
+    history: History
+    runs: list[RecordedRun]
 
 
 @contextmanager
@@ -175,7 +196,13 @@ def open_session(
             device.destroy()  # else libca complains of an IOC that ends before its clients
 
 
-def run_scan(scan: Scan, truth: NDArray[np.float64] | None = None) -> dict[str, Any]:
+def run_scan(
+    scan: Scan,
+    truth: NDArray[np.float64] | None = None,
+    *,
+    past: Past | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Scan, store, draw; returns what the command prints.
 
     Parameters
@@ -183,11 +210,15 @@ def run_scan(scan: Scan, truth: NDArray[np.float64] | None = None) -> dict[str, 
     scan : Scan
     truth : (M, N) ndarray of float64, optional
         The noiseless rates on the grid, where they are known.
+    past : Past, optional
+        What to go on with.
+    md : mapping, optional
+        Added to the start document.
     """
     from bluesky import RunEngineInterrupted
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    from .plans import adaptive_scan
+    from .plans import adaptive_scan, resume_scan
     from .views import progress_bar
 
     _check(scan)
@@ -198,18 +229,23 @@ def run_scan(scan: Scan, truth: NDArray[np.float64] | None = None) -> dict[str, 
         uids: list[str] = []
         RE.subscribe(lambda _, start: uids.append(start["uid"]), "start")
         RE.subscribe(progress_bar(scan.agent))
-        plan = adaptive_scan(
-            [session.counter, session.ring],
-            {"agent": scan.agent, "options": dict(scan.options)},
-            stage.y,
-            *scan.slow,
-            stage.x,
-            *scan.fast,
-            until=scan.until,
-            batch=scan.batch,
-            dwell=scan.dwell,
-            seed=scan.seed,
-        )
+        detectors = [session.counter, session.ring]
+        if past is None:
+            plan = adaptive_scan(
+                detectors,
+                {"agent": scan.agent, "options": dict(scan.options)},
+                stage.y,
+                *scan.slow,
+                stage.x,
+                *scan.fast,
+                until=scan.until,
+                batch=scan.batch,
+                dwell=scan.dwell,
+                seed=scan.seed,
+                md={"session": {"prefix": scan.prefix, "timeout": scan.timeout}, **(md or {})},
+            )
+        else:
+            plan = resume_scan(past.history, detectors, [stage.x, stage.y])
         with logging_redirect_tqdm():
             try:
                 result: Any = RE(plan)
@@ -219,7 +255,7 @@ def run_scan(scan: Scan, truth: NDArray[np.float64] | None = None) -> dict[str, 
                 stop_reason = "interrupted"
         if not uids:
             raise ScanInterruptedError("interrupted before the first point")
-        outcome = _finish(scan, uids[-1], stop_reason, truth, began)
+        outcome = _finish(scan, _with_last(past, scan.out, uids[-1]), stop_reason, truth, began)
     if stop_reason == "interrupted":
         raise ScanInterruptedError(f"interrupted; {outcome['points']} points are in {scan.out}")
     return outcome
@@ -257,8 +293,94 @@ class _PauseOnInterrupt:
             self._RE.request_pause(defer=False)
 
 
-def run_demo(demo: Demo) -> dict[str, Any]:
+def _with_last(past: Past | None, out: Path, uid: str) -> list[RecordedRun]:
+    from .storage import read_run
+
+    return [*(past.runs if past else ()), read_run(out, uid)]
+
+
+def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -> dict[str, Any]:
+    """Go on with what a demo or a scan left in a folder; returns what the command prints.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    uid : str, optional
+        The run's uid or its beginning; the latest run without it.
+    tiled : str, optional
+        A Tiled server that has the run, and that goes on being written to.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no adaptive scan, or not with these devices.
+    LiveRunError
+        If it is still being measured.
+    """
+    began = time.monotonic()
+    past = _past(out, uid, tiled)
+    history = past.history
+    session = history.starts[0].get("session")
+    if session is None:
+        raise ValueError(
+            f"run {history.uid} was not made by `skysteer demo` or `skysteer scan`: go on with it "
+            "where its devices are, with RE(resume_scan(...))"
+        )
+    record = history.record
+    slow, fast = ((a["start"], a["stop"], a["num"]) for a in record["grid"]["axes"])
+    scan = Scan(
+        prefix=session["prefix"],
+        slow=slow,
+        fast=fast,
+        **{name: record[name] for name in ("agent", "options", "until", "batch", "seed", "dwell")},
+        timeout=session["timeout"],
+        out=out,
+        tiled=tiled,
+    )
+    demo = history.starts[0].get("demo")
+    settings = None if demo is None else Demo(scan, **demo)
+    before = history.starts[-1].get("resumed_from") if history.finished else history.uid
+    if history.finished:
+        _say(f"run {history.uid} in {out} is finished ({history.finished})")
+        options = None if settings is None else _microscope(settings)
+        truth = None if options is None else _truth(options, options.specimen())
+        return {**_finish(scan, past.runs, history.finished, truth, began), "resumed_from": before}
+    _say(f"going on with run {history.uid} after {history.events} points")
+    outcome = run_scan(scan, past=past) if settings is None else run_demo(settings, past)
+    return {**outcome, "resumed_from": before}
+
+
+def _past(out: Path, uid: str | None, tiled: str | None) -> Past:
+    """What a folder or a catalog holds of a scan; a run whose process has died is closed."""
+    from .agent import History
+    from .storage import close_run, open_catalog, read_chain
+
+    journal = (out / "journal").is_dir() and tiled is None
+    if not (journal or tiled or (out / "catalog").is_dir()):
+        raise FileNotFoundError(
+            f"expected a folder of runs, but {out} holds none: name one by --out"
+        )
+    try:
+        source = out if journal else open_catalog(tiled or out)
+        runs = read_chain(source, uid or -1, lambda: open_catalog(out))
+        if close_run(out, runs[-1].start["uid"]):
+            runs = [*runs[:-1], *_with_last(None, out, runs[-1].start["uid"])]
+    except KeyError as error:
+        raise ValueError(
+            f"{error.args[0]}; `skysteer runs --out {out}` lists what it has"
+        ) from error
+    return Past(History.of(d for run in runs for d in run.documents(doubles=True)), runs)
+
+
+def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
     """Start a simulated microscope, scan it, compare with the truth.
+
+    Parameters
+    ----------
+    demo : Demo
+    past : Past, optional
+        What to go on with.
 
     Raises
     ------
@@ -268,6 +390,7 @@ def run_demo(demo: Demo) -> dict[str, Any]:
     from .simulators import Ioc
 
     _check(demo.scan)
+    digest = _checked_digest(demo)
     options = _microscope(demo)
     specimen = options.specimen()
     rows, columns = specimen.shape
@@ -278,12 +401,41 @@ def run_demo(demo: Demo) -> dict[str, Any]:
         slow=(0.0, (rows - 1) * pitch, rows),
         fast=(0.0, (columns - 1) * pitch, columns),
     )
-    beam = options.counting(specimen).beam
-    truth = beam.truth(np.arange(columns) * pitch, np.arange(rows) * pitch)[0]
+    truth = _truth(options, specimen)
     _say(f"starting the microscope: {specimen.name}, {rows} x {columns} pixels")
     with Ioc(options) as ioc:
         os.environ.update(ioc.environment)  # before the first PV: libca reads it once
-        return run_scan(scan, truth)
+        return run_scan(scan, truth, past=past, md={"demo": _settings(demo, digest)})
+
+
+def _truth(options: IocOptions, specimen: Specimen) -> NDArray[np.float64]:
+    """The noiseless rates on the demo's grid."""
+    rows, columns = specimen.shape
+    pitch = specimen.pixel_size
+    beam = options.counting(specimen).beam
+    return beam.truth(np.arange(columns) * pitch, np.arange(rows) * pitch)[0]
+
+
+def _settings(demo: Demo, digest: str | None) -> dict[str, Any]:
+    """What the start document says of the simulated microscope, to start it again."""
+    settings = {name: getattr(demo, name) for name in ("region", "noise", "peak_rate")}
+    image = None if demo.image is None else str(Path(demo.image).resolve())
+    return {"image": image, **settings, "sha256": digest}
+
+
+def _checked_digest(demo: Demo) -> str | None:
+    """SHA-256 of the image's file; refuses another image than that of the scan gone on with."""
+    if demo.image is None:
+        return None
+    from .simulators import image_file
+
+    digest = hashlib.sha256(image_file(demo.image).read_bytes()).hexdigest()
+    _require(
+        demo.sha256 in (None, digest),
+        f"the image {demo.image} has changed since the scan began (SHA-256 {digest[:12]}, not "
+        f"{str(demo.sha256)[:12]}): put the old one back to go on",
+    )
+    return digest
 
 
 def _check(scan: Scan) -> None:
@@ -341,14 +493,18 @@ def _microscope(demo: Demo) -> IocOptions:
 
 
 def _finish(
-    scan: Scan, uid: str, stop_reason: str, truth: NDArray[np.float64] | None, began: float
+    scan: Scan,
+    runs: list[RecordedRun],
+    stop_reason: str,
+    truth: NDArray[np.float64] | None,
+    began: float,
 ) -> dict[str, Any]:
-    """Draw what the journal holds, and compare."""
+    """Draw what the runs of a scan hold, and compare."""
     from .models import inverse_distance, nrmse, ssim
-    from .storage import read_run
+    from .storage import as_one_run
     from .views import save_map, summarize, write_points, write_report
 
-    summary = summarize(read_run(scan.out, uid).documents())
+    summary = summarize(as_one_run(runs))
     if not len(summary.scan.values):
         raise RuntimeError(f"nothing usable was measured: {stop_reason}")
     reconstruction = inverse_distance(summary.scan)
@@ -356,9 +512,10 @@ def _finish(
     save_map(scan.out / "map.png", summary, truth=truth)
     write_report(scan.out / "report.html", summary, truth=truth)
     decided = [d.ms for d in summary.decisions if d.count]
-    spacing = np.diff([event.time for event in summary.events])
+    timed = [run.events()["time"] for run in runs if "primary" in run.streams]
+    spacing = np.concatenate([np.diff(times) for times in timed])
     return {
-        "uid": uid,
+        "uid": runs[-1].start["uid"],
         "agent": scan.agent,
         "points": len(summary.scan.values),
         "coverage": summary.scan.coverage,
@@ -372,10 +529,25 @@ def _finish(
         "seconds": time.monotonic() - began,
         "stop_reason": stop_reason,
         "catalog": scan.tiled.partition("?")[0] if scan.tiled else str(scan.out / "catalog"),
-        "notes": list(dict.fromkeys(d.note for d in summary.decisions if d.note)),
+        "notes": [*dict.fromkeys(d.note for d in summary.decisions if d.note), *_remarks(runs)],
         "picture": str(scan.out / "map.png"),
         "report": str(scan.out / "report.html"),
     }
+
+
+def _remarks(runs: list[RecordedRun]) -> list[str]:
+    """Where a run that went on with another decided otherwise."""
+    from .agent import History
+
+    if len(runs) < 2:
+        return []
+    said = History.of(d for run in runs for d in run.documents(doubles=True)).interventions
+    differing = [each.detail for each in said if each.detail.get("differs", -1) >= 0]
+    return [
+        f"decision {each['differs']} came out with other {each['what']} when run "
+        f"{each['resumed_from']} was gone on with"
+        for each in differing
+    ]
 
 
 def _say(message: str) -> None:

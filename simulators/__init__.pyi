@@ -1,5 +1,5 @@
 from .generate import generate
-from .image_files import read_image
+from .image_files import image_file, read_image
 from .ioc import serve
 from .launcher import Ioc
 from .options import IocOptions
@@ -21,6 +21,7 @@ __all__ = [
     "SoftRing",
     "Specimen",
     "generate",
+    "image_file",
     "read_image",
     "scale_to_rates",
     "serve",

@@ -15,6 +15,17 @@ HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5")
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow's mode "L"
 
 
+def image_file(path: str | Path) -> Path:
+    """Tell which file an image's name means: of ``file.h5:/entry/data`` the HDF5 file.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    """
+    return _located(path, None)[0]
+
+
 def read_image(path: str | Path, dataset: str | None = None) -> tuple[NDArray[np.generic], str]:
     """Read an image as the file has it.
 
@@ -39,17 +50,22 @@ def read_image(path: str | Path, dataset: str | None = None) -> tuple[NDArray[np
     ValueError
         When the format is unknown, the file is broken, or its dataset is missing or ambiguous.
     """
+    file, dataset = _located(path, dataset)
+    read = _reader(file, dataset)
+    try:
+        return np.asarray(read(file)), file.stem
+    except Exception as error:  # each reader has its own zoo of errors for a broken file
+        raise ValueError(f"cannot read {str(file)!r} as an image: {error}") from error
+
+
+def _located(path: str | Path, dataset: str | None) -> tuple[Path, str | None]:
     file = Path(path)
     if dataset is None and not file.exists() and ":" in str(path):
         before, dataset = str(path).rsplit(":", 1)
         file = Path(before)
     if not file.is_file():
         raise FileNotFoundError(f"no image file {str(path)!r}: check the path")
-    read = _reader(file, dataset)
-    try:
-        return np.asarray(read(file)), file.stem
-    except Exception as error:  # each reader has its own zoo of errors for a broken file
-        raise ValueError(f"cannot read {str(file)!r} as an image: {error}") from error
+    return file, dataset
 
 
 def _reader(file: Path, dataset: str | None) -> Callable[[Path], NDArray[np.generic]]:

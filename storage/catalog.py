@@ -3,6 +3,7 @@
 import os
 import time
 import weakref
+from pathlib import Path
 from typing import Any
 
 from tiled.client import from_uri
@@ -44,7 +45,9 @@ def open_catalog(source: str | os.PathLike[str], timeout: float = 60.0) -> Any:
     """
     if str(source).startswith(("http://", "https://")):
         return connect(str(source)).sort(("start.time", 1))
-    destination = Destination.existing(source)
+    destination = Destination(Path(source).resolve())
+    if not destination.state.is_dir():  # the journal may be gone, when the catalog has it all
+        destination = Destination.existing(source)
     destination.make()
     presence = share(destination.users)
     card = _await_card(destination, timeout)

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ class LiveRunError(RuntimeError):
     """A run is still being measured."""
 
 
-def read_chain(source: Any, which: int | str = -1) -> list[RecordedRun]:
+def read_chain(
+    source: Any, which: int | str = -1, further: Callable[[], Any] | None = None
+) -> list[RecordedRun]:
     """Read a run, those that it goes on with and those that go on with it, the oldest first.
 
     Parameters
@@ -27,15 +29,17 @@ def read_chain(source: Any, which: int | str = -1) -> list[RecordedRun]:
         As `read_run` takes it.
     which : int or str
         As `read_run` takes it.
+    further : callable, optional
+        Gives another source, for earlier runs that are not in the first.
 
     Raises
     ------
     KeyError
-        If there is no such run, or one that it goes on with is not in this source.
+        If there is no such run, or one that it goes on with is nowhere.
     """
     chain = [read_run(source, which)]
     while before := chain[0].start.get("resumed_from"):
-        chain.insert(0, _named(source, before, chain[0].start["uid"]))
+        chain.insert(0, _named(source, before, chain[0].start["uid"], further))
     while after := _successor(source, chain[-1].start["uid"]):
         chain.append(read_run(source, after))
     return chain
@@ -141,10 +145,12 @@ def _file(folder: Path, uid: str) -> Path | None:
     return next((path for path in files if path.name == f"{uid}{SUFFIX}"), None)
 
 
-def _named(source: Any, uid: str, by: str) -> RecordedRun:
+def _named(source: Any, uid: str, by: str, further: Callable[[], Any] | None) -> RecordedRun:
     try:
         return read_run(source, uid)
     except KeyError as error:
+        if further is not None:
+            return _named(further(), uid, by, None)
         raise KeyError(
             f"run {by} goes on with run {uid}, which is not in {_name(source)}: bring the runs "
             "together with `skysteer runs sync`, or name the catalog that has both"

@@ -21,12 +21,15 @@ def progress_bar(description: str) -> Callable[[str, Mapping[str, Any]], None]:
     ``RE.subscribe(progress_bar("slads"))``
     """
     bars: dict[str, tqdm] = {}
+    before = {"points": 0}  # of the run that this one goes on with
     primary: set[str] = set()
 
     def show(name: str, doc: Mapping[str, Any]) -> None:
         if name == "start":
+            before["points"] = doc.get("resumed_after", 0)
             bars["run"] = tqdm(
                 total=doc.get("num_points"),
+                initial=before["points"],
                 unit="pt",
                 desc=description,
                 mininterval=0.5,
@@ -36,7 +39,7 @@ def progress_bar(description: str) -> Callable[[str, Mapping[str, Any]], None]:
         elif name == "descriptor" and doc["name"] == "primary":
             primary.add(doc["uid"])
         elif name == "event" and doc["descriptor"] in primary:
-            bars["run"].update(doc["seq_num"] - bars["run"].n)
+            bars["run"].update(before["points"] + doc["seq_num"] - bars["run"].n)
         elif name == "stop":
             bars["run"].close()
 
