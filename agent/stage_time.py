@@ -49,7 +49,7 @@ class StageTime:
     >>> stage = StageTime(speed=1000, acceleration=0.1, settle=0.05, dwell=0.01)
     >>> stage.moves((0, 0), [(0, 500), (0, 1), (300, 500)]).round(4).tolist()
     [0.6, 0.02, 0.6]
-    >>> stage.path([(0, 0), (0, 500)])
+    >>> round(stage.path([(0, 0), (0, 500)]), 4)
     0.72
     """
 
