@@ -24,6 +24,8 @@ class EventReader:
         Data key of the steering reading.
     stream : str
         Name of the stream to read.
+    also : str, optional
+        Data key of a further single number, kept in ``beside`` by the observation's number.
 
     Raises
     ------
@@ -32,10 +34,14 @@ class EventReader:
         is wasted.
     """
 
-    def __init__(self, grid: ScanGrid, key: str, stream: str = "primary") -> None:
+    def __init__(
+        self, grid: ScanGrid, key: str, stream: str = "primary", also: str | None = None
+    ) -> None:
         self.grid = grid
         self.key = key
         self.stream = stream
+        self.also = also
+        self.beside: dict[int, float] = {}
         self.observations = Observations()
         self.interventions: list[Intervention] = []
         self._descriptors: set[str] = set()
@@ -92,10 +98,13 @@ class EventReader:
     def _learn(self, number: int, data: Mapping[str, Any]) -> None:
         row, column = self.grid.pixel(data) or (-1, -1)
         place = self._before + int(number)
+        if self.also is not None:
+            self.beside[place] = float(data[self.also])
         self.observations.append(Observation(place, row, column, float(data[self.key])))
 
     def _check(self, data_keys: Mapping[str, Any]) -> None:
         wanted = (self.grid.slow.name, self.grid.fast.name, self.key)
+        wanted += () if self.also is None else (self.also,)
         missing = [key for key in wanted if key not in data_keys]
         if missing:
             raise ValueError(

@@ -1,0 +1,210 @@
+"""One try at something that devices do: its messages, guarded and counted, and what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import bluesky.plan_stubs as bps
+from bluesky.run_engine import WaitForTimeoutError
+from bluesky.utils import (
+    FailedPause,
+    FailedStatus,
+    IllegalMessageSequence,
+    InvalidCommand,
+    Msg,
+    RunEngineControlException,
+)
+from ophyd.utils import DisconnectedError, LimitError
+
+from ..agent import RefusedTargetError
+from .bad_points import Trouble
+from .gate import Exposures, Gate
+from .logbook import Plan
+from .shutter import ScanShutter
+
+NOT_OF_DEVICES = (RunEngineControlException, FailedPause, IllegalMessageSequence, InvalidCommand)
+BY_DEVICES = ("set", "trigger", "read", "locate", "stop", "prepare")
+IN_ANY_MESSAGE = (
+    FailedStatus,
+    WaitForTimeoutError,
+    RefusedTargetError,
+    LimitError,
+    DisconnectedError,
+)
+TO_REST = 10.0  # s, for statuses to end whose devices have been stopped
+BREATH = (
+    0.05  # s, for the failures of a replayed group to arrive: those statuses are not known here
+)
+MOST_FAILURES = 20  # of devices that are being stopped
+
+
+class Attempt:
+    """Passes a plan's messages on; asks the guard before moves, and counts exposures.
+
+    Parameters
+    ----------
+    gate : Gate
+    exposures : Exposures
+    motors : dict
+        The motors by the axis that they move.
+    detectors : list of readables
+    shutter : ScanShutter, optional
+        Opened before each exposure.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        exposures: Exposures,
+        motors: Mapping[str, Any],
+        detectors: Iterable[Any],
+        shutter: ScanShutter | None = None,
+    ) -> None:
+        self._gate, self._exposures, self._shutter = gate, exposures, shutter
+        self._axes = {motor: axis for axis, motor in motors.items()}
+        self._devices = [*motors.values(), *detectors]
+        self._groups: set[Any] = set()
+        self._statuses: list[Any] = []
+        self._error: Exception | None = None
+        self._command = ""
+
+    def run(self, plan: Plan) -> Plan:
+        """Run a plan; the exceptions that the RunEngine throws in are noted."""
+        step: Callable[[], Msg] = partial(next, plan)
+        while True:
+            try:
+                message = step()
+            except StopIteration as end:
+                return end.value
+            try:
+                yield from self._before(message)
+                answer = yield message
+            except GeneratorExit:  # a halt, too
+                plan.close()
+                raise
+            except Exception as error:
+                self._note(error, message.command)
+                step = partial(plan.throw, error)
+            else:
+                self._remember(message, answer)
+                step = partial(plan.send, answer)
+
+    def _before(self, message: Msg) -> Generator[Msg, Any, None]:
+        if message.command == "set" and message.obj in self._axes:
+            yield Msg("set", self._gate, {self._axes[message.obj]: float(message.args[0])})
+        reads_untriggered = message.command == "create" and not self._groups
+        group = message.kwargs.get("group", id(message))
+        if (message.command == "trigger" and group not in self._groups) or reads_untriggered:
+            self._groups.add(group)
+            if self._shutter is not None:
+                yield from self._shutter.opened()
+            yield Msg("trigger", self._exposures, group=group)
+
+    def _remember(self, message: Msg, answer: Any) -> None:
+        if message.command in ("set", "trigger") and hasattr(answer, "add_callback"):
+            self._statuses.append(answer)
+
+    def _note(self, error: Exception, command: str) -> None:
+        if self._error is None and not isinstance(error, NOT_OF_DEVICES):
+            self._error, self._command = error, command
+
+    def trouble(self) -> Trouble | None:
+        """What went wrong with the devices; None where it was something else."""
+        error = self._error
+        if error is None:
+            return None
+        if not isinstance(error, IN_ANY_MESSAGE) and self._command not in BY_DEVICES:
+            return None
+        return Trouble(self._kind(error), _reason(error))
+
+    def _kind(self, error: Exception) -> str:
+        if isinstance(error, RefusedTargetError | LimitError):
+            return "refused"
+        connected = all(getattr(device, "connected", True) for device in self._devices)
+        if isinstance(error, DisconnectedError | ConnectionError) or not connected:
+            return "lost"
+        if isinstance(error, FailedStatus):
+            return "stalled" if self._of_motor(error.args[0]) else "hung"
+        if isinstance(error, WaitForTimeoutError):
+            return "hung" if self._groups else "stalled"
+        if isinstance(error, TimeoutError):  # of a network, that is
+            return "lost"
+        if self._command == "set":
+            return "refused" if isinstance(error, ValueError | TypeError) else "stalled"
+        return "hung"
+
+    def _of_motor(self, status: Any) -> bool:
+        """Whether a status is of a move; where it does not say, whether nothing was counted."""
+        device = _device_of(status)
+        return not self._groups if device is None else device in self._axes
+
+    def come_to_rest(self) -> Plan:
+        """Let nothing move or count any more, and hear what else went wrong meanwhile.
+
+        The failures of other statuses arrive in whatever message is under way: here, they change
+        nothing any more.
+        """
+        for left in reversed(range(MOST_FAILURES)):
+            try:
+                yield from _drop()
+                if self._shutter is not None:
+                    self._shutter.shut()
+                # What has failed is not to be replayed after a pause.
+                yield from bps.checkpoint()
+                yield from bps.wait_for([self._stop, self._ended])
+                yield from bps.sleep(BREATH)
+                return
+            except NOT_OF_DEVICES:
+                raise
+            except Exception:
+                if not left:
+                    raise
+
+    async def _stop(self) -> None:
+        for device in (d for d in self._devices if hasattr(d, "stop")):
+            try:
+                stopping = device.stop(success=True)  # forgiven: it fails no status
+                if inspect.isawaitable(stopping):
+                    await stopping
+            except Exception:
+                continue
+
+    async def _ended(self) -> None:
+        """Wait until the RunEngine has heard the end of each status."""
+        loop = asyncio.get_running_loop()
+        ends = [loop.create_future() for _ in self._statuses]
+        for status, end in zip(self._statuses, ends, strict=True):
+            # The RunEngine's own callback was added before this one, and runs before it.
+            status.add_callback(partial(_tell, loop, end))
+        if ends:
+            await asyncio.wait(ends, timeout=TO_REST)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, end: asyncio.Future[None], _: Any = None) -> None:
+    loop.call_soon_threadsafe(lambda: end.done() or end.set_result(None))
+
+
+def _drop() -> Plan:
+    """Close a bundle that an exception left open."""
+    try:
+        yield from bps.drop()
+    except IllegalMessageSequence:  # there is none
+        pass
+
+
+def _reason(error: Exception) -> str:
+    """What the device said, in one line."""
+    said, cause = str(error) or type(error).__name__, error.__cause__
+    if isinstance(error, FailedStatus) and cause is not None and str(cause) not in said:
+        said = f"{getattr(_device_of(error.args[0]), 'name', 'a device')}: {str(cause) or repr(cause)}"
+    return " ".join(said.split())[:400]
+
+
+def _device_of(status: Any) -> Any:
+    """Find what a status is about, where it says so."""
+    of = (getattr(status, name, None) for name in ("pos", "device", "obj"))
+    return next((device for device in of if device is not None), None)

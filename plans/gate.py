@@ -1,0 +1,89 @@
+"""Devices of the plan's own that stand before the real ones, in messages that are replayed too."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from ..agent import Guard, RefusedTargetError
+from .decider import FutureStatus
+
+
+class Gate:
+    """Is set to each position before the motors are, and raises where the guard objects.
+
+    A message of its own, so that a move which the RunEngine repeats after a pause is asked for
+    again: a region may have been forbidden meanwhile.
+
+    Parameters
+    ----------
+    guard : callable
+        Gives the guard of this moment: people may add regions while a scan runs.
+    """
+
+    parent = None
+    name = "gate"
+
+    def __init__(self, guard: Callable[[], Guard]) -> None:
+        self.guard = guard
+        self.stands: dict[str, float] = {}
+
+    def set(self, position: Mapping[str, float]) -> FutureStatus:
+        """Let the stage be driven to a position; an axis that is not named stays where it is.
+
+        Raises
+        ------
+        RefusedTargetError
+            If the guard objects.
+        """
+        whole = {**self.stands, **position}
+        why = self.guard().objection(whole, self.stands)
+        if why is not None:
+            where = ", ".join(f"{axis} = {value:.6g}" for axis, value in whole.items())
+            raise RefusedTargetError(f"the guard refused {where}: {why}")
+        self.stands = whole
+        return finished()
+
+    async def look(self, motors: Mapping[str, Any]) -> None:
+        """Find out where the stage stands, by axis; one that does not answer stands nowhere."""
+        self.stands = {}
+        for axis, motor in motors.items():
+            reading = motor.read()
+            if inspect.isawaitable(reading):
+                reading = await reading
+            self.stands[axis] = float(reading[axis]["value"])
+
+
+class Exposures:
+    """Is triggered before each exposure, and so counts those that a RunEngine repeats, too.
+
+    A pause between this message and the detector's counts one too many: never one too few.
+
+    Parameters
+    ----------
+    begun : callable, optional
+        Called as each one begins.
+    """
+
+    parent = None
+    name = "exposures"
+
+    def __init__(self, begun: Callable[[], None] | None = None) -> None:
+        self.made = 0
+        self._begun = begun
+
+    def trigger(self) -> FutureStatus:
+        """Count an exposure that is about to begin."""
+        self.made += 1
+        if self._begun is not None:
+            self._begun()
+        return finished()
+
+
+def finished() -> FutureStatus:
+    """Give the status of what is done already."""
+    done: Future[None] = Future()
+    done.set_result(None)
+    return FutureStatus(done)

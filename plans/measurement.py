@@ -1,0 +1,84 @@
+"""How the points of a scan are measured, and who hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bluesky.plan_stubs as bps
+
+from ..agent import EventReader
+from .attempt import Attempt
+from .bad_points import BadPoints, Tally
+from .beam import BeamWatch
+from .gate import Exposures, Gate
+from .logbook import Logbook, Plan
+from .shutter import ScanShutter
+
+Pixel = tuple[int, int]
+PerStep = Callable[[Sequence[Any], Mapping[Any, float], dict[Any, Any]], Plan]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How a point is measured, and who hears of it.
+
+    Attributes
+    ----------
+    detectors : list of readables
+    motors : dict
+        The motors by the axis that they move.
+    settle : float
+        Seconds between a move and its exposure.
+    per_step : callable or None
+        A step of the user's own, in the manner of ``grid_scan``.
+    reader : EventReader
+        Hears the run's documents.
+    logbook : Logbook
+        Records what is done beside the plan.
+    gate : Gate
+        Is asked before each move.
+    exposures : Exposures
+        Counts them.
+    timers : dict
+        Seconds to set on each exposure signal, again where a device was lost.
+    over : callable
+        Why the run should end now; empty while it should go on.
+    policy : BadPoints or None
+        What to do about bad points; None lets the run fail.
+    tally : Tally
+        Of bad points.
+    beam : BeamWatch or None
+        Finds readings without beam.
+    shutter : ScanShutter or None
+        Opened before exposures.
+    pause : callable
+        Gives the plan by which the run waits for a person.
+    """
+
+    detectors: list[Any]
+    motors: dict[str, Any]
+    settle: float
+    per_step: PerStep | None
+    reader: EventReader
+    logbook: Logbook
+    gate: Gate
+    exposures: Exposures
+    timers: dict[Any, float]
+    over: Callable[[], str]
+    policy: BadPoints | None
+    tally: Tally
+    beam: BeamWatch | None = None
+    shutter: ScanShutter | None = None
+    pause: Callable[[], Plan] = bps.pause
+
+    @property
+    def staged(self) -> list[Any]:
+        """What is staged for the run."""
+        shutter = [] if self.shutter is None else [self.shutter]
+        return [*shutter, *self.detectors, *self.motors.values()]
+
+    def attempt(self) -> Attempt:
+        """Something to try with these devices."""
+        return Attempt(self.gate, self.exposures, self.motors, self.detectors, self.shutter)
