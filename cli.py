@@ -52,6 +52,14 @@ Tiled = Annotated[
 ]
 
 
+Approve = Annotated[
+    bool, typer.Option("--approve", help="Each batch waits for `skysteer tell approve`.")
+]
+Then = Annotated[
+    str | None, typer.Option(help="Where the stage goes at the end: best, or ROW,COLUMN.")
+]
+
+
 @app.callback(invoke_without_command=True)
 def about(context: typer.Context) -> None:
     """Steer a Bluesky scan by what it has already seen."""
@@ -171,7 +179,10 @@ def simulate(
     image: Annotated[list[str], typer.Option(help="An image; may be given several times.")],
     agent: Annotated[list[str], typer.Option(help="An agent; may be given several times.")],
     coverage: Annotated[list[float], typer.Option(help="May be given several times.")],
-    batch: Annotated[int, typer.Option(help="Points between two decisions.")] = 50,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Points between two decisions; 50, or what suits the stage."),
+    ] = None,
     seed: Seed = 1,
     options: Options = "{}",
     beam_px: Annotated[float, typer.Option(help="FWHM of a beam that blurs the image, px.")] = 0.0,
@@ -183,8 +194,22 @@ def simulate(
     os.environ.update(ONE_THREAD)  # before numpy and torch: the times told are of one thread
     from .rehearsal import compare_agents
 
+    dwell: Annotated[
+        float | None,
+        typer.Option(help="Seconds of each exposure: adds the beam time to each row."),
+    ] = None,
+    settle: Annotated[float | None, typer.Option(help="Seconds at rest before each.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Of the stage, px/s.")] = None,
+    acceleration: Annotated[float | None, typer.Option(help="Seconds to full speed.")] = None,
     rows = compare_agents(
-        image, agent, coverage, batch=batch, seed=seed, options=_options(options), beam_px=beam_px
+        image,
+        agent,
+        coverage,
+        batch=batch,
+        seed=seed,
+        options=_options(options),
+        beam_px=beam_px,
+        stage=_stage(dwell, speed, settle=settle, acceleration=acceleration),
     )
     if as_json:
         for row in rows:
@@ -210,6 +235,7 @@ def simulate(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )
+                *([] if dwell is None else ["seconds"]),
 def ioc(context: typer.Context) -> None:
     """Serve a simulated X-ray microscope on Channel Access; see `skysteer ioc --help`."""
     from .simulators import IocOptions, serve
@@ -388,6 +414,20 @@ def main() -> None:
 def _complain(message: str, status: int) -> int:
     print("skysteer: " + " ".join(message.split()), file=sys.stderr)
     return status
+
+
+def _stage(dwell: float | None, speed: float | None, **others: float | None) -> Any:
+    """What the stage needs in time; None where nothing was said of it."""
+    from .agent import StageTime
+
+    given = {"dwell": dwell, "speed": speed, **others}
+    known = {name: number for name, number in given.items() if number is not None}
+    if known and not {"dwell", "speed"} <= set(known):
+        raise ValueError(
+            "beam time needs --dwell (s) and --speed (px/s), and takes --settle and --acceleration "
+            f"(s), but {', '.join(f'--{name}' for name in known)} came"
+        )
+    return StageTime.of(known) if known else None
 
 
 if __name__ == "__main__":

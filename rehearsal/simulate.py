@@ -13,10 +13,20 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from ..agent import Axis, ScanAgent, ScanGrid, coverage, make_sampler, points
+from ..agent import (
+    Axis,
+    ScanAgent,
+    ScanGrid,
+    StageTime,
+    coverage,
+    largest_batch,
+    make_sampler,
+    points,
+)
 from ..models import SparseScan, inverse_distance, nrmse, psnr, ssim
 from ..simulators import Specimen, read_image
 
+BATCH = 50  # points, where neither a number nor a stage is given
 FWHM_PER_SIGMA = 2.3548200450309493  # of a Gaussian: 2 sqrt(2 ln 2)
 
 
@@ -47,6 +57,10 @@ class Trajectory:
         """Euclidean length of the path through the first ``num`` points, in pixels."""
         return float(np.linalg.norm(np.diff(self.scan.pixels[:num], axis=0), axis=1).sum())
 
+    def seconds(self, num: int, stage: StageTime) -> float:
+        """Time that a stage needs for the first ``num`` points, from the first place on."""
+        return stage.path(self.scan.pixels[:num])
+
 
 def load_truth(path: str | Path, beam_px: float = 0.0) -> NDArray[np.float64]:
     """Read an image's own pixel values, as the rehearsal measures them.
@@ -74,9 +88,11 @@ def run_agent(
     agent: str,
     num: int,
     *,
-    batch: int = 50,
+    batch: int | None = BATCH,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
+    stage: StageTime | None = None,
+    marks: Sequence[int] = (),
 ) -> Iterator[tuple[int, Trajectory | None]]:
     """Let an agent measure ``num`` pixels of an image, batch by batch.
 
@@ -87,9 +103,14 @@ def run_agent(
         As ``make_sampler`` takes it, with ``options``.
     num : int
         Points in all.
-    batch : int
-        Points between two decisions; the last batch is as long as there are points left.
+    batch : int, optional
+        Points between two decisions; the last batch is as long as there are points left.  None
+        leaves it to the stage, which then must be known.
     seed : int
+    stage : StageTime, optional
+        In pixels; routes are the quickest by it, and the shortest without it.
+    marks : sequence of int
+        Numbers of points at which a batch ends, however long it would be.
 
     Yields
     ------
@@ -103,15 +124,23 @@ def run_agent(
         Axis("row", 0, max(rows - 1, 1), rows), Axis("column", 0, max(columns - 1, 1), columns)
     )
     scanner = ScanAgent(
-        grid, make_sampler(agent, options), name=agent, seed=seed, until=points(num)
+        grid,
+        make_sampler(agent, options),
+        name=agent,
+        seed=seed,
+        until=points(num),
+        stage=stage,
+        growing=batch is None,
     )
+    size = largest_batch(stage or StageTime(), truth.shape) if batch is None else batch
     fresh: list[tuple[int, int, int, float]] = []
     measured: list[tuple[int, int, int, float]] = []
     costs: list[tuple[int, float, float]] = []
     while len(measured) < num:
+        until = min([m for m in marks if m > len(measured)], default=num)
         began = time.perf_counter(), time.process_time()
         scanner.observe(fresh)
-        decision = scanner.decide(min(batch, num - len(measured)), number=len(costs))
+        decision = scanner.decide(min(size, until - len(measured)), number=len(costs))
         cost = time.perf_counter() - began[0], time.process_time() - began[1]
         if not len(decision.pixels):
             raise RuntimeError(f"agent {agent!r} suggested nothing after {len(measured)} points")
@@ -135,6 +164,7 @@ def assess(
     share: float,
     agent: str,
     options: Mapping[str, Any] | None = None,
+    stage: StageTime | None = None,
 ) -> dict[str, Any]:
     """Compare the map after a share of the points with the truth.
 
@@ -142,9 +172,10 @@ def assess(
     -------
     dict
         ``agent, coverage, points, nrmse, ssim, psnr, decision_ms_p50, decision_ms_p95,
-        decision_cpu_ms_p50, travel_px``; ``nrmse_own`` and ``ssim_own`` where the agent has a
-        reconstruction of its own.  The first decision, which draws the start and warms up, is
-        left out of the times where there are others.
+        decision_cpu_ms_p50, travel_px``; ``seconds`` where a stage (in pixels) is given;
+        ``nrmse_own`` and ``ssim_own`` where the agent has a reconstruction of its own.  The first
+        decision, which draws the start and warms up, is left out of the times where there are
+        others.
     """
     num = points_at(share, truth.shape)
     scan = trajectory.first(num)
@@ -165,6 +196,8 @@ def assess(
         "decision_cpu_ms_p50": float(np.median(cpu_ms)),
         "travel_px": trajectory.travel(num),
     }
+    if stage is not None:
+        row["seconds"] = trajectory.seconds(num, stage)
     own = getattr(make_sampler(agent, options), "reconstruct", None)
     if own is not None:
         row |= {"nrmse_own": nrmse(truth, own(scan)), "ssim_own": ssim(truth, own(scan))}
@@ -194,10 +227,11 @@ def compare_agents(
     agents: Sequence[str],
     coverages: Sequence[float],
     *,
-    batch: int = 50,
+    batch: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     beam_px: float = 0.0,
+    stage: StageTime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Run every agent on every image; a progress bar on standard error shows how far it is.
 
@@ -208,13 +242,16 @@ def compare_agents(
     agents : sequence of str
     coverages : sequence of float
         Shares of the pixels after which the map is compared.
-    batch : int
-        Points between two decisions.
+    batch : int, optional
+        Points between two decisions; 50 by default, or with a stage what suits it, and then a
+        batch ends at each coverage.
     seed : int
         0 or more.
     options : mapping, optional
         Of every agent; or, where its keys are all names of ``agents``, from name to options, and
         an agent that it leaves out has none.
+    stage : StageTime, optional
+        In pixels; routes are the quickest by it, and the rows tell the time that it needs.
 
     Yields
     ------
@@ -229,10 +266,11 @@ def compare_agents(
     """
     for share in coverages:
         coverage(share)  # refuses what is no coverage
-    if batch < 1:
+    if batch is not None and batch < 1:
         raise ValueError(f"a batch must have 1 point or more, but {batch} came")
     if seed != int(seed) or seed < 0:
         raise ValueError(f"seed must be a whole number, 0 or more, but {seed} came")
+    size = BATCH if batch is None and stage is None else batch
     given = _by_agent(agents, options or {})
     plans = [
         (agent, shares) for agent in agents for shares in designs(agent, coverages, given[agent])
@@ -246,8 +284,16 @@ def compare_agents(
                 # a refresh would draw at once, before the delay is over
                 bar.set_description(f"{Path(image).name} {agent}", refresh=False)
                 done = 0
+                marks = [points_at(share, truth.shape) for share in shares if size is None]
                 for measured, trajectory in run_agent(
-                    truth, agent, num, batch=batch, seed=seed, options=given[agent]
+                    truth,
+                    agent,
+                    num,
+                    batch=size,
+                    seed=seed,
+                    options=given[agent],
+                    stage=stage,
+                    marks=marks,
                 ):
                     bar.update(measured - done)
                     done = measured
@@ -255,7 +301,7 @@ def compare_agents(
                         for share in shares:
                             yield {
                                 "image": image,
-                                **assess(truth, trajectory, share, agent, given[agent]),
+                                **assess(truth, trajectory, share, agent, given[agent], stage),
                             }
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skysteer.rehearsal import compare_agents, designs
+from skysteer.agent import StageTime
+from skysteer.rehearsal import compare_agents, designs, load_truth, run_agent
 
 OWN = """
 from skysteer.agent import LowDiscrepancy
@@ -60,6 +61,51 @@ def test_options_by_agent_reach_that_agent_alone(image, own):
 def test_other_options_are_for_every_agent(image, own):
     with pytest.raises(ValueError, match=r"'uniform' takes no options, but \{'whole'"):
         list(compare_agents([image], [own, "uniform"], [0.1], options={"whole": True}))
+
+
+STAGE = StageTime(speed=(100.0, 400.0), acceleration=0.1, settle=0.05, dwell=0.01)
+
+
+def test_rows_tell_the_time_that_the_stage_needs_for_the_path_of_the_scan(image: Path) -> None:
+    agents, shares = ["spread", "raster"], [0.1, 0.3]
+    rows = list(compare_agents([image], agents, shares, batch=7, stage=STAGE))
+    truth = load_truth(image)
+    for row in rows:
+        num = 180 if row["agent"] == "spread" else row["points"]  # one trajectory for all shares
+        *_, (_, run) = run_agent(truth, row["agent"], num, batch=7, seed=0, stage=STAGE)
+        assert run is not None
+        way = np.abs(np.diff(run.scan.pixels[: row["points"]], axis=0)) / STAGE.speed
+        full = way >= 0.1  # the rest are triangles
+        moves = np.where(full, way + 0.1 * (way > 0), 2 * np.sqrt(way * 0.1)).max(axis=1)
+        assert row["seconds"] == pytest.approx(row["points"] * 0.06 + moves.sum())
+
+
+def test_a_route_that_knows_the_stage_takes_less_of_its_time(image: Path) -> None:
+    slow_rows = StageTime(speed=(5.0, 1000.0), settle=0.05, dwell=0.01)
+    seconds = []
+    for stage in (slow_rows, None):
+        *_, (_, run) = run_agent(load_truth(image), "low-discrepancy", 150, stage=stage)
+        assert run is not None
+        seconds.append(run.seconds(150, slow_rows))
+    assert seconds[0] < 0.9 * seconds[1]
+
+
+def test_nothing_changes_without_a_stage(image: Path) -> None:
+    (with_stage,) = compare_agents([image], ["spread"], [0.3], batch=50, stage=STAGE)
+    (without,) = compare_agents([image], ["spread"], [0.3])
+    assert set(with_stage) - set(without) == {"seconds"}
+    assert without["points"] == with_stage["points"]
+
+
+def test_with_a_stage_batches_are_its_own_and_end_where_the_map_is_compared(image: Path) -> None:
+    runs = run_agent(load_truth(image), "spread", 400, batch=None, stage=STAGE, marks=[111, 400])
+    *_, (_, run) = runs
+    assert run is not None
+    ends = [*run.decided_at[1:].tolist(), 400]
+    assert 111 in ends
+    sizes = np.diff([0, *ends])
+    assert sizes.max() <= 100  # a quarter of what is measured
+    assert sizes[-2] != 50
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5])
