@@ -4,7 +4,7 @@ from .documents import EventReader
 from .error_sampler import Slads
 from .grid import Axis, ScanGrid
 from .guard import Guard, RefusedTargetError, Verdict
-from .history import GIVEN_UP, History, Interruption, Moment, PastDecision, asks_after
+from .history import History, Interruption, Moment, asks_after
 from .intervention import INTERVENTIONS, Intervention
 from .keep_out import KeepOut, KeepOutPolygon, Zone, keep_out_zone
 from .low_discrepancy import (
@@ -17,6 +17,7 @@ from .low_discrepancy import (
 from .message import Message
 from .observations import Observation, Observations
 from .orders import Orders, standing_orders
+from .past_decision import GIVEN_UP, PastDecision
 from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour
 from .sampler import Choice, Request, Sampler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -10,68 +11,16 @@ import numpy as np
 from event_model import EventPage, unpack_event_page
 from numpy.typing import NDArray
 
-from .decision import Decision
+from .batch_progress import BatchProgress
 from .documents import EventReader
 from .grid import ScanGrid
 from .intervention import INTERVENTIONS, Intervention
 from .observations import Observation
+from .orders import standing_orders
+from .past_decision import GIVEN_UP, PastDecision
 
 Documents = Iterable[tuple[str, Mapping[str, Any]]]
 PRIMARY, DECISIONS = "primary", "decisions"
-GIVEN_UP = 2  # the value of decision_stop where the run ended, but not because its rule was met
-
-
-@dataclass(frozen=True, eq=False)
-class PastDecision:
-    """A decision as its event recorded it.
-
-    Attributes
-    ----------
-    decision : Decision
-        As the guard let it through.
-    pending : (Q, 2) ndarray of int64
-        Targets that were on their way when it was made.
-    asked : int
-        How many points were asked for.
-    told : int
-        How many interventions were known when it was made.
-    heard : int
-        Length of the observation log when it was read.
-    stop : int
-        0 of a batch; 1 where the run was done, 2 where it was given up.
-    stop_reason : str
-        Why the run ended there.
-    """
-
-    decision: Decision
-    pending: NDArray[np.int64]
-    asked: int
-    told: int
-    heard: int
-    stop: int
-    stop_reason: str
-
-    @classmethod
-    def from_event(cls, data: Mapping[str, Any], name: str = "decision") -> PastDecision:
-        """Read it from an event's data."""
-        said = {key.removeprefix(f"{name}_"): value for key, value in data.items()}
-        count = int(said["count"])
-        return cls(
-            Decision(
-                number=int(said["number"]),
-                pixels=_pixels(said["rows"], said["columns"], count),
-                scores=np.array(said["scores"][:count], dtype=np.float64),
-                source=str(said["source"]),
-                seen=int(said["seen"]),
-                digest=str(said["digest"]),
-                **{key: float(said[key]) for key in ("expected_error", "ms", "cpu_ms")},
-            ),
-            pending=_pixels(
-                said["pending_rows"], said["pending_columns"], int(said["pending_count"])
-            ),
-            **{key: int(said[key]) for key in ("asked", "told", "heard", "stop")},
-            stop_reason=str(said["stop_reason"]),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +54,14 @@ class Interruption:
         How many of its targets had been dealt with.
     asked : Moment or None
         What was known when the next decision was asked for, where it had been.
+    again : sequence of (row, column)
+        Pixels to be measured once more before the next target.
     """
 
     batch: PastDecision
     done: int
     asked: Moment | None
+    again: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +108,11 @@ class History:
         runs = _by_run(documents)
         record = _record(runs[0].start if runs else {})
         reader = EventReader(ScanGrid.from_description(record["grid"]), record["key"])
+        if before := runs[0].start.get("resumed_from"):
+            raise ValueError(
+                f"run {runs[0].start['uid']} goes on with run {before}: give the documents of that "
+                "one too, before its own"
+            )
         read: dict[int, PastDecision] = {}
         for before, run in zip([None, *runs], runs, strict=False):
             if before and run.start.get("resumed_from") != before.start["uid"]:
@@ -223,29 +180,34 @@ class History:
         if not self.decisions or self.decisions[-1].stop:
             return None
         batch = self.decisions[-1]
-        steps = self._steps(batch)
         targets = batch.decision.pixels
+        progress = self._progress(batch)
+        steps, again = progress.steps, progress.again
         done, asking = min(len(steps), len(targets)), asks_after(len(targets), ahead)
         # more readings than targets: of decisions that got lost, whose pixels are not asked again
         if done <= asking or len(steps) > len(targets):
-            return Interruption(batch, done, None)
+            return Interruption(batch, done, None, again)
         cut = steps[asking - 1] if asking else batch.heard
         known = [each for each in self.interventions if each.seen <= cut]
-        return Interruption(batch, done, Moment(self.log[:cut], known, self.made, targets[asking:]))
+        asked = Moment(self.log[:cut], known, self.made, targets[asking:])
+        return Interruption(batch, done, asked, again)
 
-    def _steps(self, batch: PastDecision) -> list[int]:
-        """Length of the log after each target of a batch that was dealt with."""
+    def _progress(self, batch: PastDecision) -> BatchProgress:
+        """Follow the last batch through the readings and interventions since it was read."""
+        targets = [(int(row), int(column)) for row, column in batch.decision.pixels]
+        progress = BatchProgress(targets, standing_orders(self.interventions).rejected)
         known = {entry.id for entry in self.log[: batch.heard]}
-        steps: list[int] = []
-        latest = -1
-        for length, entry in enumerate(self.log[batch.heard :], batch.heard + 1):
-            if entry.id not in known:
-                steps.append(length)
+        said = deque(each for each in self.interventions if each.seen >= batch.heard)
+        for length, entry in enumerate(self.log[batch.heard :], batch.heard):
+            while said and said[0].seen <= length:
+                progress.intervention(length, said.popleft())
+            if entry.id not in known:  # else it revises what was said
+                progress.reading(length, entry)
                 known.add(entry.id)
-                latest = entry.id
-            elif entry.id == latest:  # emitted again after a rewind
-                steps[-1] = length
-        return steps
+        for each in said:
+            progress.intervention(len(self.log), each)
+        progress.end(len(self.log))
+        return progress
 
 
 def asks_after(targets: int, ahead: int) -> int:
@@ -315,7 +277,3 @@ def _relive(run: _Run, reader: EventReader) -> None:
 def _tell(said: list[tuple[int, Mapping[str, Any]]], reader: EventReader) -> None:
     while said and said[0][0] <= len(reader.observations):
         reader("event", said.pop(0)[1])
-
-
-def _pixels(rows: Any, columns: Any, count: int) -> NDArray[np.int64]:
-    return np.column_stack([rows[:count], columns[:count]]).astype(np.int64).reshape(-1, 2)

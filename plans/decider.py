@@ -142,6 +142,9 @@ class Decider:
         self._errors = tuple(each.decision.expected_error for each in made)
         targets = (pixel for each in made for pixel in each.decision.pixels.tolist())
         self._attempts = Counter(map(tuple, targets))
+        # patience begins anew: what was wrong may have been mended
+        known = self._reader.observations
+        self._points, self._length_at_last_gain = known.points, len(known)
 
     def answer_at(self, moment: Moment) -> Future[Batch] | None:
         """Answer as at a moment of the past; None where the stop rule left no point then."""

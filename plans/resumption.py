@@ -17,6 +17,7 @@ from .batch import Batch
 from .batches import AdaptiveRun, measure_batch
 from .decider import Decider
 from .logbook import Plan
+from .point import measure_point
 from .waiting import wait_for_future
 
 logger = logging.getLogger(__name__)
@@ -73,12 +74,14 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
             what=recheck.what,
         )
         if interruption is not None:
+            for pixel in interruption.again:
+                yield from measure_point(run.measurement, pixel)
             yield from measure_batch(_batch(interruption), run, interruption.done)
 
     return replace(run, opening=opening)
 
 
-def await_rest(motors: Iterable[Any], patience: float = PATIENCE) -> Plan:
+def await_rest(motors: Iterable[Any]) -> Plan:
     """Wait for motors that still move, and stop those that do not come to rest.
 
     Raises
@@ -87,9 +90,9 @@ def await_rest(motors: Iterable[Any], patience: float = PATIENCE) -> Plan:
         If one moves on although it was stopped.
     """
     for motor in motors:
-        if (yield from _rests(motor, patience)):
+        if (yield from _rests(motor, PATIENCE)):
             continue
-        logger.warning("%s still moves after %g s and is stopped", motor.name, patience)
+        logger.warning("%s still moves after %g s and is stopped", motor.name, PATIENCE)
         yield from bps.stop(motor)
         if not (yield from _rests(motor, STOPPING)):
             raise RuntimeError(

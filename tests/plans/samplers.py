@@ -25,6 +25,14 @@ class Steepest:
         return Choice(free[best], scores[best], 1 / len(request.scan.values))
 
 
+class Other(Steepest):
+    """Goes where the values were lowest."""
+
+    def choose(self, request: Request) -> Choice:
+        free = np.argwhere(~request.taken)
+        return Choice(free[-request.num :])
+
+
 class _From(Steepest):
     """Well until decision ``number``, then not."""
 

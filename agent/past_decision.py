@@ -1,0 +1,71 @@
+"""A decision, read back from its event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .decision import Decision
+
+GIVEN_UP = 2  # the value of decision_stop where the run ended, but not because its rule was met
+
+
+@dataclass(frozen=True, eq=False)
+class PastDecision:
+    """A decision as its event recorded it.
+
+    Attributes
+    ----------
+    decision : Decision
+        As the guard let it through.
+    pending : (Q, 2) ndarray of int64
+        Targets that were on their way when it was made.
+    asked : int
+        How many points were asked for.
+    told : int
+        How many interventions were known when it was made.
+    heard : int
+        Length of the observation log when it was read.
+    stop : int
+        0 of a batch; 1 where the run was done, 2 where it was given up.
+    stop_reason : str
+        Why the run ended there.
+    """
+
+    decision: Decision
+    pending: NDArray[np.int64]
+    asked: int
+    told: int
+    heard: int
+    stop: int
+    stop_reason: str
+
+    @classmethod
+    def from_event(cls, data: Mapping[str, Any], name: str = "decision") -> PastDecision:
+        """Read it from an event's data."""
+        said = {key.removeprefix(f"{name}_"): value for key, value in data.items()}
+        count = int(said["count"])
+        return cls(
+            Decision(
+                number=int(said["number"]),
+                pixels=_pixels(said["rows"], said["columns"], count),
+                scores=np.array(said["scores"][:count], dtype=np.float64),
+                source=str(said["source"]),
+                seen=int(said["seen"]),
+                digest=str(said["digest"]),
+                **{key: float(said[key]) for key in ("expected_error", "ms", "cpu_ms")},
+            ),
+            pending=_pixels(
+                said["pending_rows"], said["pending_columns"], int(said["pending_count"])
+            ),
+            **{key: int(said[key]) for key in ("asked", "told", "heard", "stop")},
+            stop_reason=str(said["stop_reason"]),
+        )
+
+
+def _pixels(rows: Any, columns: Any, count: int) -> NDArray[np.int64]:
+    return np.column_stack([rows[:count], columns[:count]]).astype(np.int64).reshape(-1, 2)
