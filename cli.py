@@ -227,6 +227,7 @@ def simulate(
                 "psnr",
                 "decision_ms_p50",
                 "travel_px",
+                *([] if dwell is None else ["seconds"]),
             ),
         )
 
@@ -235,7 +236,6 @@ def simulate(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )
-                *([] if dwell is None else ["seconds"]),
 def ioc(context: typer.Context) -> None:
     """Serve a simulated X-ray microscope on Channel Access; see `skysteer ioc --help`."""
     from .simulators import IocOptions, serve
