@@ -18,7 +18,6 @@ NEIGHBOURS = 10
 ENERGY_OVER = 21  # readings whose squared deviations are averaged, the reading's own among them
 # From a study on other images, at peaks of 10 to 100 counts; not tuned any further.
 LEAST_KEPT = 0.15  # of a reading's deviation from its neighbours
-PASSES = 2  # a third gains nothing
 NOISE_WEIGHT = 1.15  # a deviation's mean square is underestimated where it is small
 
 
@@ -45,7 +44,7 @@ def noise_aware(scan: SparseScan, *, counts_per_unit: float = 1.0) -> NoiseAware
     ``k = max(0.15, 1 - 1.15 s^2 / e^2)``: s^2 is the counting variance and e^2 the mean square of
     v - p over the point and the twenty nearest to it (J.-S. Lee, IEEE Trans. Pattern Anal. Mach.
     Intell. 2, 165 (1980), equation 8, on scattered points).  Twice: the variance of a count is
-    its rate, and of that the first shrunk value tells more than the reading.
+    its rate, of which the value that has been shrunk once tells more than the readings do.
 
     Parameters
     ----------
@@ -77,12 +76,7 @@ def _shrunk(scan: SparseScan, counts_per_unit: float) -> tuple[NDArray[np.float6
     values = scan.values
     if len(values) < 2:
         nothing = np.zeros_like(values)
-        return (
-            nothing + 1,
-            values,
-            nothing,
-            np.maximum(values, 1 / counts_per_unit) / counts_per_unit,
-        )
+        return nothing + 1, values, nothing, _variance(values, counts_per_unit)
     around = nearest_measured(scan, scan.pixels, neighbours=ENERGY_OVER)
     near = slice(1, NEIGHBOURS + 1)
     others = Neighbours(around.indices[:, near], around.distances[:, near])
@@ -90,12 +84,15 @@ def _shrunk(scan: SparseScan, counts_per_unit: float) -> tuple[NDArray[np.float6
     deviation2 = (values - predicted) ** 2
     energy = deviation2[around.indices].mean(axis=1)
     level = values[around.indices[:, : NEIGHBOURS + 1]].mean(axis=1)
-    for _ in range(PASSES):
-        # Never below that of one count.
-        variance = np.maximum(level, 1 / counts_per_unit) / counts_per_unit
-        kept = _kept(variance, energy)
-        level = predicted + kept * (values - predicted)
-    return kept, level, deviation2, variance
+    rough = predicted + _kept(_variance(level, counts_per_unit), energy) * (values - predicted)
+    variance = _variance(rough, counts_per_unit)
+    kept = _kept(variance, energy)
+    return kept, predicted + kept * (values - predicted), deviation2, variance
+
+
+def _variance(level: NDArray[np.float64], counts_per_unit: float) -> NDArray[np.float64]:
+    """(P,) variances of counts where so many are expected, at least that of one count."""
+    return np.maximum(level, 1 / counts_per_unit) / counts_per_unit
 
 
 def _kept(variance: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
