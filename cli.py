@@ -92,6 +92,8 @@ def demo(
     peak_rate: Annotated[float, typer.Option(help="Counts/s of the brightest pixel.")] = 1e6,
     out: Out = Path("demo-run"),
     tiled: Tiled = None,
+    approve: Approve = False,
+    then: Then = None,
     as_json: Json = False,
 ) -> None:
     """Scan a simulated X-ray microscope adaptively, over Channel Access, and draw the map."""
@@ -106,6 +108,8 @@ def demo(
         dwell=dwell,
         out=out,
         tiled=tiled,
+        approval=approve,
+        then=_goal(then),
     )
     settings = Demo(
         scan,
@@ -134,6 +138,8 @@ def scan(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the PVs.")] = 10.0,
     out: Out = Path("runs"),
     tiled: Tiled = None,
+    approve: Approve = False,
+    then: Then = None,
     as_json: Json = False,
 ) -> None:
     """Scan adaptively with PVs that already run."""
@@ -152,6 +158,8 @@ def scan(
         timeout=timeout,
         out=out,
         tiled=tiled,
+        approval=approve,
+        then=_goal(then),
     )
     _print_outcome(run_scan(settings), as_json)
 
@@ -186,6 +194,13 @@ def simulate(
     seed: Seed = 1,
     options: Options = "{}",
     beam_px: Annotated[float, typer.Option(help="FWHM of a beam that blurs the image, px.")] = 0.0,
+    dwell: Annotated[
+        float | None,
+        typer.Option(help="Seconds of each exposure: adds the beam time to each row."),
+    ] = None,
+    settle: Annotated[float | None, typer.Option(help="Seconds at rest before each.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Of the stage, px/s.")] = None,
+    acceleration: Annotated[float | None, typer.Option(help="Seconds to full speed.")] = None,
     as_json: Json = False,
 ) -> None:
     """Rehearse agents against images, without a RunEngine."""
@@ -194,13 +209,6 @@ def simulate(
     os.environ.update(ONE_THREAD)  # before numpy and torch: the times told are of one thread
     from .rehearsal import compare_agents
 
-    dwell: Annotated[
-        float | None,
-        typer.Option(help="Seconds of each exposure: adds the beam time to each row."),
-    ] = None,
-    settle: Annotated[float | None, typer.Option(help="Seconds at rest before each.")] = None,
-    speed: Annotated[float | None, typer.Option(help="Of the stage, px/s.")] = None,
-    acceleration: Annotated[float | None, typer.Option(help="Seconds to full speed.")] = None,
     rows = compare_agents(
         image,
         agent,
@@ -258,6 +266,37 @@ def train(
         raise ValueError(f"--out must lie in a folder one can write to, but {out} does not")
     trainer = {Trained.SLADS: train_slads, Trained.SLADS_NET: train_slads_net}[agent]
     _print_outcome(trainer(out, seed=seed), as_json)
+
+
+@app.command(
+    epilog="Example: skysteer tell --out demo-run stop enough",
+    context_settings={"ignore_unknown_options": True},  # -1,2 is a position
+)
+def tell(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="stop, pause, resume, approve, reject, forbid, allow, inject, agent or move."
+        ),
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="stop or pause: WHY. approve or reject: the decision's NUMBER (the present one "
+            "without it); reject also pixels ROW,COLUMN. inject: pixels. forbid: LOW,HIGH of the "
+            "slow and of the fast axis, or corners SLOW,FAST. allow: the forbid's NUMBER. agent: "
+            "NAME and options as JSON. move (at the end): best or ROW,COLUMN."
+        ),
+    ] = None,
+    out: Out = Path("runs"),
+    by: Annotated[str | None, typer.Option(help="Who says so; user@host without it.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the scan's answer.")] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Tell a running scan what to do; it is recorded with who and when."""
+    from .session import tell_scan
+
+    _print_outcome(tell_scan(out, kind, words or (), by=by, timeout=timeout), as_json)
 
 
 runs = typer.Typer(
@@ -377,10 +416,34 @@ def _options(text: str) -> dict[str, Any]:
     return options
 
 
+def _stage(dwell: float | None, speed: float | None, **others: float | None) -> Any:
+    """What the stage needs in time; None where nothing was said of it."""
+    from .agent import StageTime
+
+    given = {"dwell": dwell, "speed": speed, **others}
+    known = {name: number for name, number in given.items() if number is not None}
+    if known and not {"dwell", "speed"} <= set(known):
+        raise ValueError(
+            "beam time needs --dwell (s) and --speed (px/s), and takes --settle and --acceleration "
+            f"(s), but {', '.join(f'--{name}' for name in known)} came"
+        )
+    return StageTime.of(known) if known else None
+
+
 def _stop_rule(until: str | None, coverage: float | None) -> str:
     if until is not None and coverage is not None:
         raise ValueError("give --coverage or --until, not both: coverage(0.15) is a stop rule too")
     return until or f"coverage({0.15 if coverage is None else coverage!r})"
+
+
+def _goal(text: str | None) -> str | tuple[int, int] | None:
+    if text is None or text == "best":
+        return text
+    try:
+        row, column = text.split(",")
+        return int(row), int(column)
+    except ValueError as error:
+        raise ValueError(f"--then takes best or ROW,COLUMN, but {text!r} came") from error
 
 
 def _axis(text: str, name: str) -> tuple[float, float, int]:
@@ -414,20 +477,6 @@ def main() -> None:
 def _complain(message: str, status: int) -> int:
     print("skysteer: " + " ".join(message.split()), file=sys.stderr)
     return status
-
-
-def _stage(dwell: float | None, speed: float | None, **others: float | None) -> Any:
-    """What the stage needs in time; None where nothing was said of it."""
-    from .agent import StageTime
-
-    given = {"dwell": dwell, "speed": speed, **others}
-    known = {name: number for name, number in given.items() if number is not None}
-    if known and not {"dwell", "speed"} <= set(known):
-        raise ValueError(
-            "beam time needs --dwell (s) and --speed (px/s), and takes --settle and --acceleration "
-            f"(s), but {', '.join(f'--{name}' for name in known)} came"
-        )
-    return StageTime.of(known) if known else None
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 
     from .agent import History
     from .devices import Counter, RingCurrent, ScanStage
+    from .plans import Inbox
     from .simulators import IocOptions, Specimen
     from .storage import JournalEntry, RecordedRun, Store
     from .views import RunSummary
+
+LOOK = 0.1  # s between two looks at the inbox of a paused scan
 
 AxisRange = tuple[float, float, int]
 
@@ -78,6 +82,10 @@ class Scan:
         Folder for the journal, the catalog and the pictures.
     tiled : str, optional
         A Tiled server to write to in place of the folder's own catalog.
+    approval : bool
+        Whether each batch waits until ``skysteer tell approve`` lets it be measured.
+    then : "best" or (row, column), optional
+        Where the stage goes at the end.
     """
 
     prefix: str = "SIM:"
@@ -92,6 +100,8 @@ class Scan:
     timeout: float = 10.0
     out: Path = Path("runs")
     tiled: str | None = None
+    approval: bool = False
+    then: str | tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.dwell < np.inf, f"the dwell must be a time above 0 s, not {self.dwell}")
@@ -218,13 +228,17 @@ def run_scan(
     from bluesky import RunEngineInterrupted
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    from .plans import adaptive_scan, resume_scan
+    from .plans import Inbox, adaptive_scan, resume_scan
+    from .storage import Mailbox
     from .views import progress_bar
 
     _check(scan)
     began = time.monotonic()
-    with open_session(scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout) as session:
-        RE, stage = session.RE, session.stage
+    with (
+        contextlib.closing(Mailbox(scan.out)) as mailbox,
+        open_session(scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout) as session,
+    ):
+        RE, stage, inbox = session.RE, session.stage, Inbox(mailbox)
         RE.context_managers = [_PauseOnInterrupt]
         uids: list[str] = []
         RE.subscribe(lambda _, start: uids.append(start["uid"]), "start")
@@ -242,15 +256,17 @@ def run_scan(
                 batch=scan.batch,
                 dwell=scan.dwell,
                 seed=scan.seed,
+                inbox=inbox,
+                approval=scan.approval,
+                then=scan.then,
                 md={"session": {"prefix": scan.prefix, "timeout": scan.timeout}, **(md or {})},
             )
         else:
-            plan = resume_scan(past.history, detectors, [stage.x, stage.y])
+            plan = resume_scan(past.history, detectors, [stage.x, stage.y], inbox=inbox)
         with logging_redirect_tqdm():
             try:
-                result: Any = RE(plan)
-                stop_reason = result.plan_result.stop_reason
-            except RunEngineInterrupted:
+                stop_reason = _run(RE, plan, inbox).plan_result.stop_reason
+            except (RunEngineInterrupted, KeyboardInterrupt):
                 _end_in_order(RE)
                 stop_reason = "interrupted"
         if not uids:
@@ -259,6 +275,24 @@ def run_scan(
     if stop_reason == "interrupted":
         raise ScanInterruptedError(f"interrupted; {outcome['points']} points are in {scan.out}")
     return outcome
+
+
+def _run(RE: RunEngine, plan: Any, inbox: Inbox) -> Any:
+    """Run a plan to its end, through the pauses that people ask for by the inbox."""
+    from bluesky import RunEngineInterrupted
+
+    go_on = partial(RE, plan)
+    while True:
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # the RunEngine says that it pauses
+                return go_on()
+        except RunEngineInterrupted:
+            if not inbox.paused:
+                raise
+        _say("paused: `skysteer tell resume` goes on, `skysteer tell stop` or Ctrl-C ends it")
+        while not inbox.wakes():
+            time.sleep(LOOK)
+        go_on = RE.resume
 
 
 def _end_in_order(RE: RunEngine) -> None:
@@ -578,6 +612,32 @@ def summary_of(out: Path, uid: str | None = None) -> RunSummary:
         return summarize(read_run(out, uid or -1).documents())
     except KeyError as error:
         raise ValueError(f"{error.args[0]}; `skysteer runs --out {out}` lists them") from error
+
+
+def tell_scan(
+    out: Path, kind: str, words: Sequence[str], *, by: str | None = None, timeout: float = 30.0
+) -> dict[str, Any]:
+    """Send a message to the scan that runs in a folder; what it was, once the scan has taken it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no scan runs there.
+    ValueError
+        If the message makes no sense, or the scan refuses it.
+    TimeoutError
+        If the scan has not taken it in time.
+    """
+    from .agent import Message, detail_of
+    from .plans import me
+    from .storage import post
+
+    said = {"kind": kind, "by": by or me(), "detail": detail_of(kind, words)}
+    message = Message.from_json(said).to_json()
+    answer = post(out, message, timeout)
+    if not answer.taken:
+        raise ValueError(f"the scan in {out} refuses: {answer.why}")
+    return {"taken": kind, "by": message["by"], **message["detail"]}
 
 
 def list_folder(out: Path) -> list[dict[str, Any]]:

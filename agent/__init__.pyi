@@ -14,7 +14,7 @@ from .low_discrepancy import (
     halton_pixels,
     subgrid_pixels,
 )
-from .message import Message
+from .message import Message, detail_of
 from .observations import Observation, Observations
 from .orders import Orders, standing_orders
 from .past_decision import GIVEN_UP, PastDecision
@@ -76,6 +76,7 @@ __all__ = [
     "asks_after",
     "check_agent",
     "coverage",
+    "detail_of",
     "dose",
     "expected_error",
     "halton_pixels",

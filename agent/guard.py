@@ -152,7 +152,10 @@ class Guard:
     def way(
         self, stands: Mapping[str, float], position: Mapping[str, float]
     ) -> list[dict[str, float]]:
-        """Positions on the straight way to a position, none further apart than the largest step.
+        """Positions on the way to a position, none further apart than the largest step.
+
+        Straight, or with one axis after the other where a keep-out zone lies on the straight way;
+        if one lies on those too, the straight way is returned, to be refused.
 
         Parameters
         ----------
@@ -166,18 +169,30 @@ class Guard:
         RefusedTargetError
             If it is not known where the stage stands.
         """
-        steps = 1
+        corners = [{**stands, axis.name: position[axis.name]} for axis in self._axes]
+        straight = self._steps(stands, position)
+        if len(straight) == 1:
+            return straight
+        ways = [straight]
+        ways += [[*self._steps(stands, by), *self._steps(by, position)] for by in corners]
+        return next((way for way in ways if not any(map(self.objection, way))), straight)
+
+    def _steps(
+        self, stands: Mapping[str, float], position: Mapping[str, float]
+    ) -> list[dict[str, float]]:
+        """Positions on the straight way, the last included."""
+        number = 1
         for axis, longest in zip(self._axes, self.largest_step or (), strict=False):
             distance = abs(position[axis.name] - stands.get(axis.name, math.nan))
             if not math.isfinite(distance):
-                raise RefusedTargetError(f"nobody knows where {axis.name} stands: {stands}")
-            steps = max(steps, math.ceil(distance / longest - ROUNDING))
+                raise RefusedTargetError(f"nobody knows where {axis.name} stands: {dict(stands)}")
+            number = max(number, math.ceil(distance / longest - ROUNDING))
         between = [
             {
-                name: stands[name] + (position[name] - stands[name]) * k / steps
+                name: stands[name] + (position[name] - stands[name]) * k / number
                 for name in (axis.name for axis in self._axes)
             }
-            for k in range(1, steps)
+            for k in range(1, number)
         ]
         return [*between, dict(position)]
 

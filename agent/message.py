@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,90 @@ class Message:
     def to_json(self) -> dict[str, Any]:
         """JSON-able form."""
         return {"kind": self.kind, "by": self.by, "detail": dict(self.detail)}
+
+
+def detail_of(kind: str, words: Sequence[str]) -> Detail:
+    """Read a kind's detail from words, as they are typed.
+
+    Parameters
+    ----------
+    kind : str
+    words : sequence of str
+        ``stop``, ``pause``: why; ``approve``, ``allow``: a number; ``reject``: a number, pixels
+        ``ROW,COLUMN``, or both; ``inject``: pixels; ``forbid``: ``LOW,HIGH`` of the slow and of the
+        fast axis, or three corners ``SLOW,FAST`` or more; ``agent``: a name, and options as JSON;
+        ``move``: ``best`` or a pixel.
+
+    Raises
+    ------
+    ValueError
+        For words that cannot be read.
+
+    Examples
+    --------
+    >>> detail_of("forbid", ["0,1.5", "2,3"])
+    {'slow': [0.0, 1.5], 'fast': [2.0, 3.0]}
+    >>> detail_of("reject", ["4", "10,20"])
+    {'decision': 4, 'pixels': [[10, 20]]}
+    """
+    try:
+        return _TYPED.get(kind, _nothing)(list(words))
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{kind} does not take {' '.join(words)!r:.60}: see --help") from error
+
+
+def _nothing(words: list[str]) -> Detail:
+    return {"words": words} if words else {}
+
+
+def _why(words: list[str]) -> Detail:
+    return {"why": " ".join(words)} if words else {}
+
+
+def _about_batch(words: list[str]) -> Detail:
+    pixels = [_pair(word, int) for word in words if "," in word]
+    numbers = [int(word) for word in words if "," not in word]
+    return {
+        **({"decision": numbers[0]} if numbers else {}),
+        **({"pixels": pixels} if pixels else {}),
+    }
+
+
+def _zone(words: list[str]) -> Detail:
+    pairs = [_pair(word, float) for word in words]
+    return {"slow": pairs[0], "fast": pairs[1]} if len(pairs) == 2 else {"polygon": pairs}
+
+
+def _agent(words: list[str]) -> Detail:
+    return {
+        "agent": words[0],
+        **({"options": json.loads(" ".join(words[1:]))} if words[1:] else {}),
+    }
+
+
+def _target(words: list[str]) -> Detail:
+    if words == ["best"]:
+        return {"to": "best"}
+    ((row, column),) = (_pair(word, int) for word in words)
+    return {"row": row, "column": column}
+
+
+def _pair(word: str, number: Callable[[str], Any]) -> list[Any]:
+    one, other = word.split(",")
+    return [number(one), number(other)]
+
+
+_TYPED: dict[str, Callable[[list[str]], Detail]] = {
+    "stop": _why,
+    "pause": _why,
+    "approve": _about_batch,
+    "reject": _about_batch,
+    "allow": lambda words: {"number": int(" ".join(words))} if words else {},
+    "inject": lambda words: {"pixels": [_pair(word, int) for word in words]},
+    "forbid": _zone,
+    "agent": _agent,
+    "move": _target,
+}
 
 
 def _detail(kind: str, detail: Mapping[str, Any]) -> Detail:

@@ -10,6 +10,8 @@ from .intervention import Intervention
 
 Pixel = tuple[int, int]
 
+POLICY = "policy"  # who it is that gives up targets which cannot be measured
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -32,6 +34,8 @@ class Orders:
         Why a person ends the run; empty where nobody does.
     goal : mapping or None
         Where the stage goes at the end: ``row`` and ``column``, or ``to: best``.
+    said : int
+        How many interventions this comes from.
     """
 
     zones: Mapping[int, Mapping[str, Any]]
@@ -41,6 +45,7 @@ class Orders:
     agent: Mapping[str, Any] | None = None
     stop: str = ""
     goal: Mapping[str, Any] | None = None
+    said: int = 0
 
     def decide_as(self, other: Orders) -> bool:
         """Whether the next batch is chosen as under others."""
@@ -56,6 +61,8 @@ class Orders:
             case "allow":
                 kept = {n: zone for n, zone in self.zones.items() if n != detail["number"]}
                 return replace(self, zones=kept)
+            case "skip" if said.by == POLICY:  # a target that could not be measured
+                return replace(self, rejected=self.rejected | {_pixel(detail)})
             case "reject":
                 return replace(self, rejected=self.rejected | set(_pixels(detail)))
             case "inject":
@@ -81,9 +88,13 @@ def standing_orders(interventions: Iterable[Intervention]) -> Orders:
     """Fold interventions of all kinds; those of which nothing stays change nothing."""
     standing = Orders({})
     for said in interventions:
-        standing = standing.after(said)
+        standing = replace(standing.after(said), said=standing.said + 1)
     return standing
 
 
 def _pixels(detail: Mapping[str, Any]) -> Sequence[Pixel]:
     return [(int(row), int(column)) for row, column in detail["pixels"]]
+
+
+def _pixel(detail: Mapping[str, Any]) -> Pixel:
+    return int(detail["row"]), int(detail["column"])

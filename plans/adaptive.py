@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -16,31 +17,40 @@ from ..agent import (
     EventReader,
     Guard,
     History,
-    KeepOut,
     Sampler,
     ScanGrid,
     StopRule,
+    Zone,
 )
 from ..workers import Caller, LocalWorker, Worker
 from .advisor import Advisor
+from .bad_points import TRY_AGAIN, BadPoints, Tally
 from .batches import AdaptiveRun, run_batches
+from .beam import BeamWatch, RingCheck, ring_check
 from .decider import Decider
+from .gate import Exposures, Gate
+from .inbox import Inbox
 from .logbook import Logbook, Plan
+from .people import Ears, wait_for_a_person
 from .point import Measurement, PerStep
 from .request import (
     agent_spec,
     batch_size,
+    check_ears,
     check_key,
     check_limits,
     check_target,
     check_times,
     data_key,
     exposure_signals,
+    final_goal,
     keep_out_zones,
     prefetch_size,
+    step_lengths,
     stop_rule,
 )
 from .resumption import take_up
+from .shutter import shutter_for_scan
 from .start_document import start_document
 from .waiting import wait_for_future
 
@@ -65,8 +75,15 @@ def adaptive_scan(
     seed: int = 0,
     prefetch: int | None = None,
     decision_timeout: float = 120.0,
-    keep_out: Sequence[KeepOut | Mapping[str, Any]] = (),
+    keep_out: Sequence[Zone | Mapping[str, Any]] = (),
+    largest_step: float | Sequence[float] | None = None,
+    on_bad_point: BadPoints | None = TRY_AGAIN,
+    beam: RingCheck | Mapping[str, Any] | None = None,
+    shutter: Any = None,
     per_step: PerStep | None = None,
+    inbox: Inbox | None = None,
+    approval: bool = False,
+    then: str | tuple[int, int] | None = None,
     after: History | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Plan:
@@ -101,11 +118,27 @@ def adaptive_scan(
         0 waits for all of them. Half of the batch by default.
     decision_timeout : float
         Seconds after which an agent that has not decided is replaced by low-discrepancy points.
-    keep_out : sequence of KeepOut or mapping
-        Rectangles that no target may lie in.
+    keep_out : sequence of KeepOut, KeepOutPolygon or mapping
+        Rectangles and polygons, in the motors' units, that no target may lie in.
+    largest_step : float or (slow, fast), optional
+        Longest move of an axis; a longer way is gone in steps, each let through by the guard.
+    on_bad_point : BadPoints or None
+        What to do when a motor stalls, a detector hangs, a reading is no number, ...; with None
+        the run fails with the first error.
+    beam : RingCheck or mapping, optional
+        Takes readings without beam back, and measures them again.
+    shutter : ScanShutter or movable, optional
+        Open while points are measured; closed on a pause, on errors, over long decisions and at the
+        end. A device that is no ``ScanShutter`` is set to ``"open"`` and ``"close"``.
     per_step : callable, optional
         ``per_step(detectors, {motor: position}, pos_cache)``, as in ``grid_scan``; it must leave
         one event in the stream ``primary``.
+    inbox : Inbox, optional
+        What people say to the running scan; it becomes events of the stream ``interventions``.
+    approval : bool
+        Whether each batch waits until a person approves of it, by the inbox.
+    then : "best" or (row, column), optional
+        Where the stage goes at the end, if the guard lets it.
     after : History, optional
         What the runs said that this one goes on with: see ``resume_scan``.
     md : mapping, optional
@@ -138,17 +171,23 @@ def adaptive_scan(
     )
     motors = {grid.slow.name: slow_motor, grid.fast.name: fast_motor}
     check_times(dwell, settle, decision_timeout)
+    check_ears(approval, inbox)
     rule = stop_rule(until, dwell)
     size = batch_size(batch, grid)
     ahead = prefetch_size(prefetch, size)
     steering = key or data_key(detectors[0] if detectors else None)
     zones = keep_out_zones(keep_out)
-    timers = exposure_signals(detectors, dwell)
+    goal = final_goal(then, grid)
+    timers = dict.fromkeys(exposure_signals(detectors, dwell), float(dwell or 0.0))
+    longest = step_lengths(largest_step)
+    blind = shutter_for_scan(shutter)
+    check = ring_check(beam)
+    watch = None if check is None else BeamWatch(check, detectors)
     if key is not None and per_step is None:  # a step of one's own may read what steers
         check_key(detectors, key)
     yield from check_limits(grid, motors)
 
-    guard = Guard(grid, partial(check_target, motors), zones)
+    guard = Guard(grid, partial(check_target, motors), zones, longest)
     spec = {
         **agent_spec(agent),
         "grid": grid.describe(),
@@ -156,7 +195,7 @@ def adaptive_scan(
         "until": repr(rule),
         "blocked": np.argwhere(guard.forbidden()).tolist(),
     }
-    advisor = Advisor(partial(_start_worker, agent, spec), spec, guard, decision_timeout)
+    advisor = Advisor(partial(_start_worker, agent), spec, guard, decision_timeout)
     try:
         described = yield from _describe_agent(advisor, decision_timeout)
         record = {
@@ -172,23 +211,52 @@ def adaptive_scan(
             "settle": float(settle),
             "decision_timeout": float(decision_timeout),
             "keep_out": [asdict(zone) for zone in zones],
+            "largest_step": longest,
+            "on_bad_point": on_bad_point and on_bad_point.describe(),
+            "beam": check and asdict(check),
+            "shutter": blind and blind.device.name,
+            "approval": bool(approval),
+            "then": goal,
         }
-        reader = EventReader(grid, steering)
-        measurement = Measurement(
-            list(detectors), motors, float(settle), per_step, reader, Logbook(reader)
-        )
+        reader = EventReader(grid, steering, also=check and check.key)
+        logbook = Logbook(reader)
+        exposures = Exposures(watch and watch.begin)
         planned = rule.budget(grid.size) or grid.size
+        decider = Decider(
+            advisor, reader, rule, size, exposure=dwell or 0.0, made=lambda: exposures.made
+        )
+        ears = Ears(inbox or Inbox(), logbook, decider, advisor, approval, decision_timeout)
+        measurement = Measurement(
+            list(detectors),
+            motors,
+            float(settle),
+            per_step,
+            reader,
+            logbook,
+            Gate(lambda: decider.guard),
+            exposures,
+            timers,
+            decider.stop_reason,
+            on_bad_point,
+            Tally(on_bad_point),
+            watch,
+            blind,
+            partial(wait_for_a_person, ears),
+        )
         run = AdaptiveRun(
             measurement,
             {timer: float(dwell or 0.0) for timer in timers},
             ahead,
-            Decider(advisor, reader, rule, size, exposure=dwell or 0.0),
+            decider,
+            ears,
+            goal,
         )
         document = start_document(measurement, record, planned, md or {})
         if after is not None:
             run = yield from take_up(after, run)
             document |= {"resumed_from": after.uid, "resumed_after": after.events}
-        return (yield from run_batches(run, document))
+        with watch.listening() if watch else nullcontext():
+            return (yield from run_batches(run, document))
     finally:
         # Not finalize_wrapper: its plan is left out when the run is halted.
         advisor.close()
@@ -206,6 +274,7 @@ def _describe_agent(advisor: Advisor, timeout: float) -> Plan:
 
 
 def _start_worker(agent: Any, spec: Mapping[str, Any]) -> Caller:
-    if isinstance(agent, str | Mapping):
-        return Worker("skysteer.agent:AgentServer", dict(spec))
-    return LocalWorker(AgentServer, spec, agent)
+    own = not isinstance(agent, str | Mapping)
+    if own and spec["agent"] == agent_spec(agent)["agent"]:
+        return LocalWorker(AgentServer, spec, agent)
+    return Worker("skysteer.agent:AgentServer", dict(spec))

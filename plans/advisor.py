@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import AgentServer, Decision, Guard, Observation
+from ..agent import AgentServer, Decision, Guard, Observation, Zone
 from ..workers import Caller, WorkerDiedError
 from .batch import Batch, Pixels
 
@@ -42,6 +42,10 @@ class Question:
         The decision's own number.
     told : int
         How many interventions are known.
+    zones : tuple of Zone
+        Keep-out zones that people have added.
+    agent : mapping or None
+        ``agent`` and ``options`` of the agent to ask; None for the run's first.
     """
 
     log: list[Observation]
@@ -51,6 +55,8 @@ class Question:
     num: int
     number: int
     told: int = 0
+    zones: tuple[Zone, ...] = ()
+    agent: Mapping[str, Any] | None = None
 
 
 class Advisor:
@@ -63,7 +69,7 @@ class Advisor:
     Parameters
     ----------
     start_worker : callable
-        Makes the worker that holds the agent (an ``AgentServer``).
+        Makes the worker that holds an agent (an ``AgentServer``), from the agent's description.
     spec : mapping
         The agent's description, as ``AgentServer`` takes it.
     guard : Guard
@@ -73,25 +79,42 @@ class Advisor:
 
     def __init__(
         self,
-        start_worker: Callable[[], Caller],
+        start_worker: Callable[[Mapping[str, Any]], Caller],
         spec: Mapping[str, Any],
         guard: Guard,
         timeout: float = 120.0,
     ) -> None:
         self.agent: str = spec["agent"]
-        self._start_worker, self._spec, self._timeout = start_worker, spec, timeout
-        self._guard, self._forbidden = guard, guard.forbidden()
+        self._start_worker, self._timeout = start_worker, timeout
+        self._first = self._spec = spec
+        self._standby: tuple[Mapping[str, Any], Caller] | None = None
+        self._guard = guard
         self._fallback: AgentServer | None = None
         self._sent = 0
         self._restarts = 1
         self._closed = False
         self._exchange = threading.Lock()  # a worker that is started while we close would stay
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="advisor")
-        self._worker = start_worker()
+        self._worker = start_worker(spec)
 
     def describe_agent(self) -> Future[dict[str, Any]]:
         """What the agent is, from the worker; fails where it cannot be built."""
         return self._worker.call("describe")
+
+    def prepare(self, agent: Mapping[str, Any]) -> Future[dict[str, Any]]:
+        """Start another agent beside the one at work, for a question that names it.
+
+        What it is comes by the future, from its worker; fails where it cannot be built.
+        """
+        spec = {**self._first, **_named(agent)}
+        with self._exchange:
+            self._drop_standby()
+            self._standby = (spec, self._start_worker(spec))
+            return self._standby[1].call("describe")
+
+    def guard(self, zones: Sequence[Zone] = ()) -> Guard:
+        """The guard, with the keep-out zones that people have added."""
+        return replace(self._guard, keep_out=(*self._guard.keep_out, *zones))
 
     def submit(self, question: Question) -> Future[Batch]:
         """Answer a question, in the background; an empty batch where no pixel is left."""
@@ -108,26 +131,27 @@ class Advisor:
         with self._exchange:
             self._closed = True
             self._worker.close()
+            self._drop_standby()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, question: Question) -> Batch:
         failure = ""
+        self._take_on(question.agent)
         if self._fallback is None:
             try:
-                batch = self._vet(question, self._from_worker(question))
+                batch = self.vet(question, self._from_worker(question))
                 if self._fell_short(question, batch):
                     raise RuntimeError(batch.note or "it suggested nothing")
                 return batch
             except Exception as error:
                 if self._closed:
                     raise
-                failure = (
-                    f"agent {self.agent!r} failed, low-discrepancy points from here: {_why(error)}"
-                )
+                failed = f"agent {self._spec['agent']!r} failed"
+                failure = f"{failed}, low-discrepancy points from here: {_why(error)}"
                 logger.warning("decision %d: %s", question.number, failure)
                 self._fallback = self.fall_back()
         decision = self._fallback.decide(0, *_arguments(question, 0))
-        batch = self._vet(question, Decision.from_json(decision))
+        batch = self.vet(question, Decision.from_json(decision))
         return replace(batch, note="; ".join(filter(None, (failure, batch.note))))
 
     def _from_worker(self, question: Question) -> Decision:
@@ -157,11 +181,33 @@ class Advisor:
             if self._closed:
                 raise WorkerDiedError("the scan is over")
             self._worker.close()
-            self._worker = self._start_worker()
+            self._worker = self._start_worker(self._spec)
             self._sent = 0
 
-    def _vet(self, question: Question, decision: Decision) -> Batch:
-        verdict = self._guard.vet(decision.pixels, question.taken, question.num)
+    def _take_on(self, agent: Mapping[str, Any] | None) -> None:
+        """Let the agent that a question names answer from here on, and hear the whole log."""
+        wanted = self._first if agent is None else {**self._first, **_named(agent)}
+        if wanted == self._spec:
+            return
+        with self._exchange:
+            if self._closed:
+                raise WorkerDiedError("the scan is over")
+            self._worker.close()
+            prepared, self._standby = self._standby, None
+            if prepared is not None and prepared[0] == wanted:
+                self._worker = prepared[1]
+            else:
+                self._worker = self._start_worker(wanted)
+            self._spec, self._sent, self._restarts, self._fallback = wanted, 0, 1, None
+
+    def _drop_standby(self) -> None:
+        if self._standby is not None:
+            self._standby[1].close()
+            self._standby = None
+
+    def vet(self, question: Question, decision: Decision) -> Batch:
+        """Let through of a decision what the guard lets through."""
+        verdict = self.guard(question.zones).vet(decision.pixels, question.taken, question.num)
         vetted = replace(decision, pixels=verdict.pixels, scores=decision.scores[verdict.index])
         refusals = ", ".join(f"{n} {why}" for why, n in verdict.refused.items())
         note = f"guard refused {refusals}" if refusals else ""
@@ -172,7 +218,12 @@ class Advisor:
         )
 
     def _fell_short(self, question: Question, batch: Batch) -> bool:
-        return not len(batch.decision.pixels) and not (question.taken | self._forbidden).all()
+        forbidden = self.guard(question.zones).forbidden()
+        return not len(batch.decision.pixels) and not (question.taken | forbidden).all()
+
+
+def _named(agent: Mapping[str, Any]) -> dict[str, Any]:
+    return {"agent": agent["agent"], "options": dict(agent.get("options") or {})}
 
 
 def _arguments(question: Question, since: int) -> Sequence[Any]:

@@ -199,8 +199,11 @@ def _drop() -> Plan:
 def _reason(error: Exception) -> str:
     """What the device said, in one line."""
     said, cause = str(error) or type(error).__name__, error.__cause__
-    if isinstance(error, FailedStatus) and cause is not None and str(cause) not in said:
-        said = f"{getattr(_device_of(error.args[0]), 'name', 'a device')}: {str(cause) or repr(cause)}"
+    if isinstance(error, FailedStatus) and cause is not None:
+        status = error.args[0]
+        if said.startswith(f"{type(status).__name__}("):  # it has no words of its own
+            device = getattr(_device_of(status), "name", "a device")
+            said = f"{device}: {str(cause) or repr(cause)}"
     return " ".join(said.split())[:400]
 
 

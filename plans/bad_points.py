@@ -158,6 +158,10 @@ OF_MOVES = ("stalled", "refused", "hung", "lost")
 OF_READINGS = ("unusable", "negative", "saturated")
 
 
+TRY_AGAIN = BadPoints()
+"""What is done where nothing else is asked for."""
+
+
 class Tally:
     """Counts bad points against the policy's budgets."""
 

@@ -50,7 +50,7 @@ class Batch:
     given_up: bool = False
     at: float = field(default_factory=time.time)
 
-    def data(self, length: int, waited_ms: float, heard: int) -> dict[str, Any]:
+    def data(self, length: int, waited_ms: float, heard: int, exposures: int) -> dict[str, Any]:
         """What the event says: what was chosen, why, from what, how long it took.
 
         Parameters
@@ -62,6 +62,8 @@ class Batch:
             How long the scan stood still for it.
         heard : int
             Length of the observation log when it was read: a catalog keeps no order of streams.
+        exposures : int
+            How many exposures had been made by then, repeated ones included.
         """
         decision = self.decision
         return {
@@ -79,6 +81,7 @@ class Batch:
             "seen": decision.seen,
             "told": self.told,
             "heard": heard,
+            "exposures": exposures,
             "digest": decision.digest,
             "expected_error": decision.expected_error,
             "ms": decision.ms,
@@ -120,6 +123,7 @@ def data_keys(length: int, source: str) -> dict[str, DataKey]:
             "seen",
             "told",
             "heard",
+            "exposures",
             "stop",
         ),
         ("number", "<f8", 0): ("expected_error", "ms", "cpu_ms", "waited_ms"),

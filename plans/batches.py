@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ import bluesky.preprocessors as bpp
 
 from ..agent import asks_after
 from .batch import Batch
-from .decider import Decider
+from .decider import REJECTED, Decider
 from .logbook import Plan
+from .people import Ears, attend, await_approval, move_at_the_end
 from .point import Measurement, measure_point
+from .shutter import ScanShutter
 
 STREAM = "decisions"
 
@@ -32,12 +34,18 @@ class ScanOutcome:
         Their share of the grid.
     stop_reason : str
         Why it ended.
+    exposures : int
+        Exposures made, repeated ones included: the dose, in units of the dwell.
+    repeated : int
+        Those of them that left no event: interrupted by a pause, say, or by an error.
     """
 
     uid: str
     points: int
     coverage: float
     stop_reason: str
+    exposures: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,10 @@ class AdaptiveRun:
     ahead : int
         The next decision is asked for when so many points of a batch are still to come.
     decider : Decider
+    ears : Ears
+        Hear people.
+    then : mapping or None
+        Where the stage goes at the end: ``to: best``, or ``row`` and ``column``.
     opening : callable or None
         Plan to begin with: what another run left to be done.
     """
@@ -60,6 +72,8 @@ class AdaptiveRun:
     timers: dict[Any, float]
     ahead: int
     decider: Decider
+    ears: Ears
+    then: Mapping[str, Any] | None = None
     opening: Callable[[AdaptiveRun], Plan] | None = None
 
 
@@ -71,7 +85,7 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
     @bpp.subs_decorator(
         {"all": [run.measurement.reader], "start": [lambda _, doc: uids.append(doc["uid"])]}
     )
-    @bpp.stage_decorator([*run.measurement.detectors, *run.measurement.motors.values()])
+    @bpp.stage_decorator(run.measurement.staged)
     @bpp.run_decorator(md=metadata)
     def batches() -> Plan:
         for timer, seconds in run.timers.items():
@@ -79,19 +93,32 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
         run.decider.begin()
         if run.opening is not None:
             yield from run.opening(run)
+        yield from attend(run.ears)
         while not stopped:
-            batch = yield from _next_batch(run.decider)
+            batch = yield from _next_batch(run.decider, run.measurement.shutter)
             if batch.stop_reason:
                 stopped.append(batch.stop_reason)
+            yield from await_approval(run.ears, batch)
             yield from measure_batch(batch, run)
+        yield from move_at_the_end(run.ears, run.measurement, run.then)
 
     yield from batches()
-    points = run.measurement.reader.observations.points
-    return ScanOutcome(uids[0], points, points / run.measurement.reader.grid.size, stopped[0])
+    scan = run.measurement
+    points, made = scan.reader.observations.points, scan.exposures.made
+    return ScanOutcome(
+        uids[0],
+        points,
+        points / scan.reader.grid.size,
+        stopped[0],
+        made,
+        max(0, made - (scan.reader.observations.next_id - 1)),
+    )
 
 
-def _next_batch(decider: Decider) -> Plan:
+def _next_batch(decider: Decider, shutter: ScanShutter | None) -> Plan:
     """Read the decision.  What a replayed message answers never gets here, so ask the decider."""
+    if shutter is not None:
+        yield from shutter.closed_over(decider)
     yield from bps.trigger_and_read([decider], name=STREAM)
     yield from bps.checkpoint()
     return decider.advance()
@@ -105,8 +132,15 @@ def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
     pixels = [(int(row), int(column)) for row, column in batch.decision.pixels]
     asking = asks_after(len(pixels), run.ahead)
     for done, pixel in enumerate(pixels[since:], since):
+        yield from attend(run.ears, pixels[done:])
         if run.decider.stop_reason():
             return
         if done == asking:
             run.decider.ask(pixels[done:])
-        yield from measure_point(run.measurement, pixel)
+        refusal = run.decider.refusal(pixel)
+        if not refusal:
+            yield from measure_point(run.measurement, pixel)
+        elif refusal != REJECTED:  # which says so already
+            row, column = pixel
+            yield from run.ears.logbook.record("skip", "guard", row=row, column=column, why=refusal)
+    yield from attend(run.ears)

@@ -5,19 +5,35 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from bluesky.protocols import Reading
 from event_model import DataKey
+from numpy.typing import ArrayLike
 
-from ..agent import EventReader, Moment, PastDecision, Progress, StopRule
+from ..agent import (
+    EventReader,
+    Guard,
+    Moment,
+    Orders,
+    PastDecision,
+    Progress,
+    ScanGrid,
+    StopRule,
+    Zone,
+    standing_orders,
+)
 from .advisor import FALLBACK, Advisor, Question
 from .batch import Batch, Pixels, data_keys, last_word
+from .request import keep_out_zones
 
 MOST_ATTEMPTS = 2  # a target that the stage misses twice is given up
+REJECTED = "rejected"  # why a target is left out that a person does not want
+INJECTED = "inject"  # the source of a batch that people chose
 PATIENCE = 10  # points in a row without a new pixel, at least, before the run is given up
 
 
@@ -59,7 +75,9 @@ class Decider:
     batch : int
         Points of a batch; the arrays of the event have this length, padded with -1 and NaN.
     exposure : float
-        Seconds of beam of one event.
+        Seconds of beam of one exposure.
+    made : callable, optional
+        Tells how many exposures have been made; by default as many as there are events.
     name : str
 
     Notes
@@ -78,6 +96,7 @@ class Decider:
         batch: int,
         *,
         exposure: float = 0.0,
+        made: Callable[[], int] | None = None,
         name: str = "decision",
     ) -> None:
         self.name = name
@@ -85,6 +104,7 @@ class Decider:
         self.hints: dict[str, Any] = {"fields": []}
         self._advisor, self._reader, self._until = advisor, reader, until
         self._size, self._exposure = batch, exposure
+        self._made = made or (lambda: len(reader.observations))
         self._future: Future[Batch] | None = None
         self._triggered: float | None = None
         self._number = 0
@@ -93,6 +113,9 @@ class Decider:
         self._began = time.monotonic()
         self._seconds_before = 0.0
         self._points = self._length_at_last_gain = 0
+        self._orders, self._asked_under = Orders({}), Orders({})
+        self._injected = 0  # pixels of people's that have had their turn
+        self.batch: Batch | None = None  # that is being measured
 
     # What the plan asks.
 
@@ -104,29 +127,80 @@ class Decider:
         """Start to compute the next decision while ``pending`` targets are still measured."""
         left = self._until.points_left(self._progress(len(pending)))
         num = self._size if left is None else min(left, self._size)
-        if self._future is None and num > 0:
-            on_the_way = np.asarray(pending, dtype=np.int64).reshape(-1, 2)
-            self._future = self._advisor.submit(self._question(on_the_way, num))
+        if self._future is None and num > 0 and not self._wanted():
+            self._asked_under = self.orders
+            self._future = self._advisor.submit(self._question(_pixels(pending), num))
 
     def stop_reason(self) -> str:
         """Why the run should end now; empty while it should go on."""
-        reason = self._until.reason(self._progress())
+        reason = self.orders.stop or self._until.reason(self._progress())
         in_vain = self._points_in_vain()
-        if reason is None and in_vain >= max(self._size, PATIENCE):
+        if not reason and in_vain >= max(self._size, PATIENCE):
             reason = (
                 f"no new pixel with a usable reading in the last {in_vain} points: "
                 "check the detector and the stage"
             )
         return reason or ""
 
+    @property
+    def ready(self) -> bool:
+        """Whether the decision that was triggered has been made."""
+        return self._future is not None and self._future.done()
+
     def advance(self) -> Batch:
         """Take the batch that was read; the next trigger makes a new one."""
         batch = self._read()
         self._future = self._triggered = None
         self._number += 1
-        self._errors += (batch.decision.expected_error,)
+        self.batch = batch
+        if batch.decision.source == INJECTED:
+            self._injected += batch.asked
+        else:
+            self._errors += (batch.decision.expected_error,)
         self._attempts.update(map(tuple, batch.decision.pixels.tolist()))
         return batch
+
+    def reconsider(self, pending: Sequence[tuple[int, int]] = ()) -> None:
+        """Ask again what was asked before people said what changes the answer."""
+        asked = self._future is not None and self._triggered is None
+        if asked and not self.orders.decide_as(self._asked_under):
+            self._future = None
+            self.ask(pending)
+
+    @property
+    def orders(self) -> Orders:
+        """What people have said, as the documents tell it."""
+        if self._orders.said != len(self._reader.interventions):
+            self._orders = standing_orders(self._reader.interventions)
+        return self._orders
+
+    @property
+    def grid(self) -> ScanGrid:
+        """The pixels, and where they are."""
+        return self._reader.grid
+
+    @property
+    def guard(self) -> Guard:
+        """The guard of this moment, with the zones that people have added."""
+        return self._advisor.guard(self._zones())
+
+    def refusal(self, pixel: tuple[int, int]) -> str:
+        """Why a target of a batch may not be driven to any more; empty where it may."""
+        if pixel in self.orders.rejected:
+            return REJECTED
+        return next(iter(self.objections([pixel], again=True) if self.orders.zones else ()), "")
+
+    def objections(self, pixels: Sequence[Sequence[int]], *, again: bool = False) -> list[str]:
+        """What the guard has against targets; measured ones it lets pass only if ``again``."""
+        taken = self._reader.observations.scan(self.grid.shape).mask & (not again)
+        return list(self.guard.vet(_pixels(pixels), taken, len(pixels)).refused)
+
+    def place(self, goal: Mapping[str, Any]) -> tuple[int, int] | None:
+        """Find the pixel that a goal means; None while there is no best one."""
+        if "row" in goal:
+            return int(goal["row"]), int(goal["column"])
+        best = self._reader.observations.best
+        return None if best is None else (best.row, best.column)
 
     # What a run that goes on with another asks.
 
@@ -139,7 +213,9 @@ class Decider:
         """Take up where other runs stopped; ``reader`` in place of its own."""
         self._reader = reader or self._reader
         self._number, self._future, self._seconds_before = len(made), None, seconds
-        self._errors = tuple(each.decision.expected_error for each in made)
+        chosen = [each for each in made if each.decision.source != INJECTED]
+        self._errors = tuple(each.decision.expected_error for each in chosen)
+        self._injected = sum(each.asked for each in made) - sum(each.asked for each in chosen)
         targets = (pixel for each in made for pixel in each.decision.pixels.tolist())
         self._attempts = Counter(map(tuple, targets))
         # patience begins anew: what was wrong may have been mended
@@ -158,6 +234,7 @@ class Decider:
     def ask_again(self, moment: Moment) -> None:
         """Ask for the next decision as it had been asked for at a moment of the past."""
         self._future = self.answer_at(moment)
+        self._asked_under = standing_orders(moment.interventions)
 
     @property
     def under_way(self) -> Future[Batch] | None:
@@ -178,6 +255,8 @@ class Decider:
             reason = self.stop_reason()
             if reason:
                 self._future = _done(self._last_word(reason, given_up=not self._met()))
+            elif self._wanted():
+                self._future = _done(self._batch_of_people())
             self.ask()
         self._future = self._future or _done(self._last_word("nothing is left to measure"))
         return FutureStatus(self._future)
@@ -186,7 +265,7 @@ class Decider:
         """The decision as an event: what was chosen, why, from what, how long it took."""
         batch = self._read()
         waited = max(0.0, batch.at - (self._triggered or batch.at))
-        data = batch.data(self._size, waited * 1e3, len(self._reader.observations))
+        data = batch.data(self._size, waited * 1e3, len(self._reader.observations), self._made())
         return {f"{self.name}_{k}": Reading(value=v, timestamp=batch.at) for k, v in data.items()}
 
     def describe(self) -> dict[str, DataKey]:
@@ -218,7 +297,7 @@ class Decider:
             points=observations.points + pending,
             pixels=self._reader.grid.size,
             seconds=time.monotonic() - self._began,
-            exposure=len(observations) * self._exposure,
+            exposure=self._made() * self._exposure,
             expected_errors=self._errors,
         )
 
@@ -233,13 +312,46 @@ class Decider:
         observations = self._reader.observations
         taken = observations.scan(self._reader.grid.shape).mask
         given_up = [p for p, n in self._attempts.items() if n >= MOST_ATTEMPTS and not taken[p]]
-        unavailable = np.concatenate([np.array(given_up, np.int64).reshape(-1, 2), pending])
+        given_up += sorted(self.orders.rejected)
+        zones = self._zones()
+        kept_out = np.argwhere(self.guard.forbidden()) if zones else ()
+        unavailable = np.concatenate([_pixels(given_up), _pixels(kept_out), pending])
         for rows, columns in (unavailable.T, observations.barren().T):
             taken[rows, columns] = True
         told = len(self._reader.interventions)
         return Question(
-            list(observations.log), taken, pending, unavailable, num, self._number, told
+            list(observations.log),
+            taken,
+            pending,
+            unavailable,
+            num,
+            self._number,
+            told,
+            zones,
+            self.orders.agent,
         )
+
+    def _zones(self) -> tuple[Zone, ...]:
+        return tuple(keep_out_zones(list(self.orders.zones.values())))
+
+    def _wanted(self) -> Sequence[tuple[int, int]]:
+        """Pixels that people want, and that have not had their turn."""
+        return self.orders.injected[self._injected :]
+
+    def _batch_of_people(self) -> Batch:
+        left = self._until.points_left(self._progress())
+        wanted = self._wanted()[: self._size if left is None else max(1, min(left, self._size))]
+        question = self._question(_pixels(()), len(wanted))
+        # A person may want again what gave nothing, or was given up.
+        question = replace(question, taken=self._reader.observations.scan(self.grid.shape).mask)
+        decision = replace(
+            self._last_word("").decision,
+            pixels=_pixels(wanted),
+            scores=np.full(len(wanted), np.nan),
+            source=INJECTED,
+        )
+        # Where the guard lets nothing through, the agent goes on.
+        return replace(self._advisor.vet(question, decision), stop_reason="")
 
     def _met(self) -> bool:
         return self._until.reason(self._progress()) is not None
@@ -252,6 +364,10 @@ class Decider:
             expected_error=self._errors[-1] if self._errors else np.nan,
             given_up=given_up,
         )
+
+
+def _pixels(pixels: ArrayLike) -> Pixels:
+    return np.asarray(pixels, dtype=np.int64).reshape(-1, 2)
 
 
 def _done(batch: Batch) -> Future[Batch]:

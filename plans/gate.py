@@ -29,6 +29,7 @@ class Gate:
     def __init__(self, guard: Callable[[], Guard]) -> None:
         self.guard = guard
         self.stands: dict[str, float] = {}
+        self._unanswered: Exception | None = None
 
     def set(self, position: Mapping[str, float]) -> FutureStatus:
         """Let the stage be driven to a position; an axis that is not named stays where it is.
@@ -37,7 +38,11 @@ class Gate:
         ------
         RefusedTargetError
             If the guard objects.
+        Exception
+            What ``look`` met with, if it did.
         """
+        if self._unanswered is not None:
+            raise self._unanswered
         whole = {**self.stands, **position}
         why = self.guard().objection(whole, self.stands)
         if why is not None:
@@ -47,13 +52,16 @@ class Gate:
         return finished()
 
     async def look(self, motors: Mapping[str, Any]) -> None:
-        """Find out where the stage stands, by axis; one that does not answer stands nowhere."""
-        self.stands = {}
-        for axis, motor in motors.items():
-            reading = motor.read()
-            if inspect.isawaitable(reading):
-                reading = await reading
-            self.stands[axis] = float(reading[axis]["value"])
+        """Find out where the stage stands, by axis; where that fails, ``set`` will say so."""
+        self.stands, self._unanswered = {}, None
+        try:
+            for axis, motor in motors.items():
+                reading = motor.read()
+                if inspect.isawaitable(reading):
+                    reading = await reading
+                self.stands[axis] = float(reading[axis]["value"])
+        except Exception as error:  # raised here, no one would hear it
+            self._unanswered = error
 
 
 class Exposures:

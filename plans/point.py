@@ -1,61 +1,126 @@
-"""One point: move, settle, read."""
+"""One point: move, settle, read; tried again, or given up, when that goes wrong."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from functools import partial
 
 import bluesky.plan_stubs as bps
+from bluesky.utils import Msg
 
-from ..agent import EventReader
-from .logbook import Logbook, Plan
+from .bad_points import Trouble
+from .logbook import Plan
+from .measurement import Measurement, PerStep, Pixel
+from .remedies import POLICY, REMEDIES, await_beam
 
-PerStep = Callable[[Sequence[Any], Mapping[Any, float], dict[Any, Any]], Plan]
+__all__ = ["Measurement", "PerStep", "measure_point", "move_to"]
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """How a point is measured, and who hears of it.
+def measure_point(scan: Measurement, pixel: Pixel) -> Plan:
+    """Measure a target; what was measured without beam is taken back, and measured again."""
+    yield from _measure(scan, pixel)
+    while scan.beam is not None and (suspects := scan.beam.suspects()):
+        check = scan.beam.check
+        why = f"{check.key} fell below {check.minimum:g}"
+        yield from scan.logbook.record("quarantine", POLICY, seq_nums=sorted(suspects), why=why)
+        yield from await_beam(scan, scan.beam)
+        for again in dict.fromkeys(suspects.values()):
+            if not scan.over():
+                yield from _measure(scan, again)
 
-    Attributes
-    ----------
-    detectors : list of readables
-    motors : dict
-        The motors by the axis that they move.
-    settle : float
-        Seconds between a move and its exposure.
-    per_step : callable or None
-        A step of the user's own, in the manner of ``grid_scan``.
-    reader : EventReader
-        Hears the run's documents.
-    logbook : Logbook
-        Records what is done beside the plan.
+
+def move_to(scan: Measurement, position: Mapping[str, float]) -> Plan:
+    """Drive the stage to a position (motor units by axis), in steps that the guard lets through.
+
+    Raises
+    ------
+    RefusedTargetError
+        If the guard refuses it.
     """
-
-    detectors: list[Any]
-    motors: dict[str, Any]
-    settle: float
-    per_step: PerStep | None
-    reader: EventReader
-    logbook: Logbook
+    yield from scan.attempt().run(_move(scan, position))
 
 
-def measure_point(scan: Measurement, pixel: tuple[int, int]) -> Plan:
-    """Move, settle, read.  The checkpoint after the save is also the one before the next move."""
-    targets = {scan.motors[axis]: value for axis, value in scan.reader.grid.position(pixel).items()}
-    heard = len(scan.reader.observations)
-    if scan.per_step is not None:
-        yield from scan.per_step(scan.detectors, targets, defaultdict(lambda: None))
-    else:
-        yield from bps.mv(*(part for target in targets.items() for part in target))
-        if scan.settle:
-            yield from bps.sleep(scan.settle)
-        yield from bps.trigger_and_read([*scan.detectors, *scan.motors.values()])
-    yield from bps.checkpoint()
+def _measure(scan: Measurement, pixel: Pixel) -> Plan:
+    """Try a target until it is measured or given up."""
+    before: Counter[str] = Counter()
+    while True:
+        trouble = yield from _try(scan, pixel, restore=before["lost"] > 0)
+        if trouble is None or scan.policy is None:
+            scan.tally.good()
+            return
+        step = scan.policy.step(trouble.kind, before[trouble.kind])
+        before[trouble.kind] += 1
+        spent = scan.tally.bad(trouble.why)
+        if spent and step != "stop":
+            step, trouble = "stop", Trouble(trouble.kind, spent, trouble.reading)
+        remedy = REMEDIES[step]
+        yield from remedy.plan(scan, pixel, trouble, before.total())
+        if not remedy.again or scan.over():
+            return
+
+
+def _try(scan: Measurement, pixel: Pixel, *, restore: bool) -> Plan:
+    """Try once; returns what went wrong, if anything."""
+    attempt, heard = scan.attempt(), len(scan.reader.observations)
+    try:
+        yield from attempt.run(_visit(scan, pixel, restore=restore))
+    except Exception:
+        trouble = attempt.trouble()
+        if trouble is None or scan.policy is None:
+            raise
+        yield from attempt.come_to_rest()
+        if len(scan.reader.observations) == heard:  # else it has been recorded in spite of it
+            return trouble
     if len(scan.reader.observations) == heard:
         raise RuntimeError(
             f"per_step left no event in the stream {scan.reader.stream!r}: end it with "
             "trigger_and_read([*detectors, *motors])"
         )
+    latest = scan.reader.observations.log[-1]
+    if scan.beam is not None:
+        scan.beam.measured(latest.id, pixel, scan.reader.beside.get(latest.id, math.nan))
+    return scan.policy.judge(latest) if scan.policy else None
+
+
+def _visit(scan: Measurement, pixel: Pixel, *, restore: bool) -> Plan:
+    """Move, settle, read.  The checkpoint after the save is also the one before the next move."""
+    position = scan.reader.grid.position(pixel)
+    if restore:
+        for timer, seconds in scan.timers.items():
+            yield from bps.abs_set(timer, seconds, wait=True)
+    if scan.per_step is None:
+        yield from _move(scan, position)
+        if scan.settle:
+            yield from bps.sleep(scan.settle)
+        yield from bps.trigger_and_read([*scan.detectors, *scan.motors.values()])
+    else:
+        yield from _approach(scan, position)
+        targets = {scan.motors[axis]: value for axis, value in position.items()}
+        yield from scan.per_step(scan.detectors, targets, defaultdict(lambda: None))
+    yield from bps.checkpoint()
+
+
+def _move(scan: Measurement, position: Mapping[str, float]) -> Plan:
+    yield from _approach(scan, position)
+    yield from _go(scan, position)
+
+
+def _approach(scan: Measurement, position: Mapping[str, float]) -> Plan:
+    """Ask the guard for a position, and go there until one step is left."""
+    if scan.gate.guard().largest_step is None:
+        yield Msg("set", scan.gate, position)
+        return
+    yield from bps.wait_for([partial(scan.gate.look, scan.motors)])
+    if len(scan.gate.stands) == len(position):
+        *steps, _ = scan.gate.guard().way(scan.gate.stands, position)
+        for step in steps:
+            yield from _go(scan, step)
+            yield from bps.checkpoint()  # a rewind must not go back further than one step
+    yield Msg("set", scan.gate, position)
+
+
+def _go(scan: Measurement, position: Mapping[str, float]) -> Plan:
+    yield Msg("set", scan.gate, position)
+    yield from bps.mv(*(p for axis, value in position.items() for p in (scan.motors[axis], value)))

@@ -90,6 +90,26 @@ def step_lengths(largest: float | Sequence[float] | None) -> tuple[float, float]
     return float(slow), float(fast)
 
 
+def check_ears(approval: bool, inbox: Any) -> None:
+    """Refuse to wait for an approval that nobody could give."""
+    if approval and inbox is None:
+        raise ValueError("approval=True needs an inbox to approve by: give inbox=Inbox()")
+
+
+def final_goal(then: str | Sequence[int] | None, grid: ScanGrid) -> dict[str, Any] | None:
+    """Read where the stage goes at the end."""
+    if then is None or then == "best":
+        return {"to": "best"} if then else None
+    if not isinstance(then, str) and len(then) == 2:
+        row, column = (_whole("then", number, 0) for number in then)
+        if row < grid.shape[0] and column < grid.shape[1]:
+            return {"row": row, "column": column}
+    raise ValueError(
+        f"then takes 'best' or a pixel (row, column) of the {grid.shape[0]} x {grid.shape[1]} "
+        f"grid, but {then!r} came"
+    )
+
+
 def check_times(dwell: float | None, settle: float, decision_timeout: float) -> None:
     """Refuse times that make no sense."""
     if dwell is not None and not 0 < dwell < math.inf:

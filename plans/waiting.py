@@ -12,7 +12,7 @@ import bluesky.plan_stubs as bps
 from .logbook import Plan
 
 
-def wait_for_future(future: Future[Any], timeout: float) -> Plan:
+def wait_for_future(future: Future[Any], timeout: float | None = None) -> Plan:
     """Wait for a future, at most so many seconds, without an opinion on its outcome."""
 
     async def ended() -> None:

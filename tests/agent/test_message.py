@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skysteer.agent import Intervention, Message, standing_orders
+from skysteer.agent import Intervention, Message, detail_of, standing_orders
 
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("stop", {}),
@@ -140,3 +140,34 @@ def test_only_what_changes_the_choice_makes_a_decision_stale() -> None:
         ("forbid", {"slow": [0, 1], "fast": [0, 1]}),
     ):
         assert not orders((kind, detail)).decide_as(before)
+
+
+@pytest.mark.parametrize(
+    ("typed", "detail"),
+    [
+        ("stop", {}),
+        ("stop it is late", {"why": "it is late"}),
+        ("approve 3", {"decision": 3}),
+        ("reject 3,4 5,6", {"pixels": [[3, 4], [5, 6]]}),
+        ("forbid -1,2 3,4.5", {"slow": [-1.0, 2.0], "fast": [3.0, 4.5]}),
+        ("forbid 0,0 0,1 1,0", {"polygon": [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]]}),
+        ('agent slads {"start": 0.1}', {"agent": "slads", "options": {"start": 0.1}}),
+        ("move best", {"to": "best"}),
+        ("move 3,4", {"row": 3, "column": 4}),
+    ],
+)
+def test_a_message_is_typed_in_a_few_words(typed: str, detail: dict[str, Any]) -> None:
+    kind, *words = typed.split()
+    assert detail_of(kind, words) == detail
+    assert Message.from_json({"kind": kind, "by": "Ada", "detail": detail_of(kind, words)})
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["approve 1,x", "allow x", "allow 1 2", "inject here", "forbid 1", "forbid a,b c,d",
+     "agent", "agent slads {", "move best please", "move", "resume now"],
+)  # fmt: skip
+def test_words_that_cannot_be_read_are_refused(typed: str) -> None:
+    kind, *words = typed.split()
+    with pytest.raises(ValueError):
+        Message.from_json({"kind": kind, "by": "Ada", "detail": detail_of(kind, words)})
