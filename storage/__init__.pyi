@@ -1,6 +1,7 @@
 from .catalog import open_catalog
 from .chain import LiveRunError, as_one_run, close_run, documents_of_chain, read_chain
 from .delivery import Delivery
+from .encoding import decode_line, encode_line
 from .journal import Document, Journal, read_journal
 from .mailbox import Answer, Mailbox, post
 from .read import RecordedRun, read_run
@@ -21,7 +22,9 @@ __all__ = [
     "as_one_run",
     "close_run",
     "complete",
+    "decode_line",
     "documents_of_chain",
+    "encode_line",
     "last_wins",
     "list_runs",
     "open_catalog",

@@ -1,5 +1,8 @@
 from .export import export_run, write_points, write_tiff
 from .figure import map_figure, save_map
+from .live import LiveMap
+from .live_figure import live_figure
+from .live_scan import LiveScan, LiveView
 from .nexus import write_nexus
 from .progress import progress_bar
 from .report import write_report
@@ -7,9 +10,13 @@ from .summary import DecisionPoint, MeasuredPoint, RunSummary, summarize
 
 __all__ = [
     "DecisionPoint",
+    "LiveMap",
+    "LiveScan",
+    "LiveView",
     "MeasuredPoint",
     "RunSummary",
     "export_run",
+    "live_figure",
     "map_figure",
     "progress_bar",
     "save_map",

@@ -26,8 +26,9 @@ from .panels import (
     draw_order,
     with_units,
 )
-from .quality import Image, nrmse, ssim
-from .summary import RunSummary
+from .summary import Image, RunSummary
+
+LETTERS = 11  # of a title in an inch, at 11 points
 
 Draw = Callable[[Axes], None]
 Panels = dict[str, Draw]
@@ -113,15 +114,19 @@ def _panels(summary: RunSummary, frame: MapFrame, image: Image, truth: Image | N
     return {**panels, "Measured values": partial(draw_histogram, summary=summary, label=label)}
 
 
-def draw_panels(panels: Panels, layout: Layout, title: str, dpi: float) -> Figure:
-    """Draw panels, by title, into the boxes of a layout."""
-    figure = Figure(figsize=(layout.width, layout.height), dpi=dpi, facecolor="white")
+def draw_panels(
+    panels: Panels, layout: Layout, title: str, dpi: float, figure: Figure | None = None
+) -> Figure:
+    """Draw panels, by title, into the boxes of a layout; of a figure that is there, if given."""
+    if figure is None:
+        figure = Figure(figsize=(layout.width, layout.height), dpi=dpi, facecolor="white")
+    figure.clear()
     for box, (name, draw) in zip(layout.boxes, panels.items(), strict=True):
         axes = figure.add_axes(box)
         axes.set_title(name)
         draw(axes)
     left = 0.15 / layout.width
-    lines = textwrap.wrap(title, int(layout.width * 11))  # 11 letters an inch at 11 points
+    lines = textwrap.wrap(title, int(LETTERS * layout.width))
     figure.text(left, 1 - 0.15 / layout.height, "\n".join(lines), size=11, weight="bold", va="top")
     return figure
 
@@ -133,6 +138,8 @@ def _title(summary: RunSummary, image: Image, truth: Image | None) -> str:
         f"{points:,} point{'s' * (points != 1)} ({100 * summary.scan.coverage:.3g} %)",
     ]
     if truth is not None:
+        from .quality import nrmse, ssim  # heavy, and not needed where there is no truth
+
         scores = {"NRMSE": nrmse(truth, image), "SSIM": ssim(truth, image)}
         parts += [f"{name} {score:.3f}" for name, score in scores.items() if np.isfinite(score)]
     return " · ".join(parts)

@@ -44,7 +44,9 @@ def map_size(ratio: float) -> tuple[float, float]:
     return width, width / ratio
 
 
-def arrange(sizes: Sequence[tuple[float, float]], header: float = HEADER) -> Layout:
+def arrange(
+    sizes: Sequence[tuple[float, float]], header: float = HEADER, shape: float = SHAPE
+) -> Layout:
     """Lay panels out in equal rows, so that the figure comes nearest to a page's shape.
 
     Parameters
@@ -53,10 +55,12 @@ def arrange(sizes: Sequence[tuple[float, float]], header: float = HEADER) -> Lay
         Of the panels in reading order, inches.
     header : float
         Inches on top, for a title.
+    shape : float
+        Width over height that the page has.
     """
     columns = [n for n in range(1, len(sizes) + 1) if len(sizes) % n == 0]
     layouts = [_rows_of(n, sizes, header) for n in columns]
-    return min(layouts, key=lambda each: abs(math.log(each.width / each.height / SHAPE)))
+    return min(layouts, key=lambda each: abs(math.log(each.width / each.height / shape)))
 
 
 def _rows_of(columns: int, sizes: Sequence[tuple[float, float]], header: float) -> Layout:

@@ -18,8 +18,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, ScalarFormatter
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import NDArray
 
-from .quality import Image
-from .summary import RunSummary
+from .layout import RIGHT
+from .summary import Image, RunSummary
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -138,17 +138,17 @@ def draw_map(
     axes: Axes, image: Image, *, frame: MapFrame, limits: Limits, label: str, bar: bool = False
 ) -> None:
     """Draw the values, with a scale bar if wanted."""
-    drawn = _show(axes, image, frame, limits, VALUES)
-    _colour_bar(axes, drawn, label, limits.passed_by(image))
+    drawn = show(axes, image, frame, limits, VALUES)
+    colour_bar(axes, drawn, label, limits.passed_by(image))
     if bar and frame.units:
-        _scale_bar(axes, frame)
+        scale_bar(axes, frame)
 
 
 def draw_error(axes: Axes, error: Image, *, frame: MapFrame, label: str) -> None:
     """Draw what may have either sign, white where it is 0."""
     limits = Limits.about_zero(error)
-    drawn = _show(axes, error, frame, limits, SIGNED)
-    _colour_bar(axes, drawn, label, limits.passed_by(error))
+    drawn = show(axes, error, frame, limits, SIGNED)
+    colour_bar(axes, drawn, label, limits.passed_by(error))
 
 
 def draw_order(axes: Axes, summary: RunSummary, *, frame: MapFrame) -> None:
@@ -157,10 +157,10 @@ def draw_order(axes: Axes, summary: RunSummary, *, frame: MapFrame) -> None:
     order = np.full(summary.scan.shape, np.nan)
     order[pixels[:, 0], pixels[:, 1]] = np.arange(1, count + 1)
     limits = Limits(1, max(count, 2))
-    drawn: ScalarMappable = _show(axes, order, frame, limits, ORDER)
+    drawn: ScalarMappable = show(axes, order, frame, limits, ORDER)
     axes.set_facecolor("#f4f4f4")
     axes.autoscale(False)
-    if min(np.divide(_inches(axes), order.shape[::-1])) < FINEST:
+    if min(np.divide(inches(axes), order.shape[::-1])) < FINEST:
         drawn.remove()  # single pixels would drown, so each gets a dot that can be seen
         drawn = axes.scatter(
             summary.grid.fast.setpoints[pixels[:, 1]],
@@ -173,7 +173,7 @@ def draw_order(axes: Axes, summary: RunSummary, *, frame: MapFrame) -> None:
             vmin=limits.low,
             vmax=limits.high,
         )
-    _tick(_colour_bar(axes, drawn, "order", "neither"), whole=True)
+    tick(colour_bar(axes, drawn, "order", "neither"), whole=True)
     failed = [(e.x, e.y) for e in summary.events if e.row >= 0 and not np.isfinite(e.value)]
     if failed:
         x, y = zip(*failed, strict=True)
@@ -197,7 +197,7 @@ def draw_histogram(axes: Axes, summary: RunSummary, label: str) -> None:
     axes.hist(values, bins=min(40, 1 + len(values) // 4), range=span, color=ACCENT)
     axes.set(xlabel=label, ylabel="points")
     plain(axes)
-    _tick(axes.yaxis, whole=True)
+    tick(axes.yaxis, whole=True)
 
 
 def plain(axes: Axes) -> None:
@@ -205,12 +205,13 @@ def plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "linear":
-            _tick(axis)
+            tick(axis)
 
 
-def _show(
+def show(
     axes: Axes, image: NDArray[np.float64], frame: MapFrame, limits: Limits, colours: Any
 ) -> AxesImage:
+    """Draw a raster, row 0 on top, with the axes' labels and ticks."""
     drawn = axes.imshow(
         image,
         cmap=colours,
@@ -220,37 +221,36 @@ def _show(
         aspect="auto",  # the axes have the right shape already
     )
     axes.set(xlabel=frame.labels[0], ylabel=frame.labels[1])
-    _tick(axes.xaxis)
-    _tick(axes.yaxis)
+    tick(axes.xaxis)
+    tick(axes.yaxis)
     return drawn
 
 
-def _colour_bar(axes: Axes, drawn: ScalarMappable, label: str, extend: Any) -> Axis:
+def colour_bar(axes: Axes, drawn: ScalarMappable, label: str, extend: Any) -> Axis:
     """Draw a colour bar as high as the map, on its right; returns its axis."""
     figure, box = cast(Figure, axes.figure), axes.get_position()
     inch = 1 / figure.get_figwidth()
     side = figure.add_axes((box.x1 + 0.08 * inch, box.y0, 0.12 * inch, box.height))
     bar = figure.colorbar(drawn, cax=side, extend=extend)
     side.set_label("<colorbar>")
-    _tick(side.yaxis)
-    if _inches(side)[1] < LOW:
-        figure.text(
-            1 - 0.1 * inch, box.y1 + 0.08 / figure.get_figheight(), label, size=8, ha="right"
-        )
+    tick(side.yaxis)
+    if inches(side)[1] < LOW:
+        above = box.y1 + 0.08 / figure.get_figheight()
+        figure.text(box.x1 + (RIGHT - 0.1) * inch, above, label, size=8, ha="right")
     else:
         bar.set_label(label)
     return side.yaxis
 
 
-def _inches(axes: Axes) -> tuple[float, float]:
+def inches(axes: Axes) -> tuple[float, float]:
     """Width and height of axes on paper."""
     figure, box = cast(Figure, axes.figure), axes.get_position()
     return box.width * figure.get_figwidth(), box.height * figure.get_figheight()
 
 
-def _tick(axis: Axis, *, whole: bool = False) -> None:
+def tick(axis: Axis, *, whole: bool = False) -> None:
     """As many ticks as there is room for, at round values, SI prefixes where they save zeros."""
-    width, height = _inches(cast(Axes, axis.axes))
+    width, height = inches(cast(Axes, axis.axes))
     room = width / 0.6 if isinstance(axis, XAxis) else height / 0.4
     most = int(np.clip(room, 1, 6))
     axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], integer=whole))
@@ -261,13 +261,13 @@ def _tick(axis: Axis, *, whole: bool = False) -> None:
     )
 
 
-def _scale_bar(axes: Axes, frame: MapFrame) -> None:
+def scale_bar(axes: Axes, frame: MapFrame) -> None:
     """Draw a round length, a fifth of the width or the next below; outside of a low map."""
     width = abs(frame.extent[1] - frame.extent[0])
     power = 10.0 ** math.floor(math.log10(width / 5))
     length = max(step * power for step in (1, 2, 5) if step * power <= width / 5 * 1.0001)
-    low = _inches(axes)[1] < LOW
-    thickness: Any = abs(frame.extent[3] - frame.extent[2]) * 0.03 / _inches(axes)[1]
+    low = inches(axes)[1] < LOW
+    thickness: Any = abs(frame.extent[3] - frame.extent[2]) * 0.03 / inches(axes)[1]
     bar = AnchoredSizeBar(
         axes.transData,
         length,

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import SparseScan, inverse_distance, nrmse, ssim
-
-Image = NDArray[np.float64]
+from .summary import Image
 
 
 @dataclass(frozen=True, eq=False)

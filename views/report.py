@@ -23,8 +23,8 @@ from .charts import (
 from .figure import checked_image, map_figure
 from .page import Picture, element, facts, figure, page, settings_table, times_table
 from .provenance import moment, python_call, settings
-from .quality import Image, nrmse, quality_curve, ssim
-from .summary import RunSummary
+from .quality import nrmse, quality_curve, ssim
+from .summary import Image, RunSummary
 
 
 def write_report(

@@ -13,6 +13,7 @@ from ..agent import Axis, EventReader, Observation, Observations, ScanGrid
 from ..models import SparseScan
 from ..storage import last_wins
 
+Image = NDArray[np.float64]  # (M, N)
 Documents = Iterable[tuple[str, Mapping[str, Any]]]
 PRIMARY, DECISIONS = "primary", "decisions"
 
@@ -162,29 +163,29 @@ def summarize(documents: Documents) -> RunSummary:
     start, stop = starts[0], next((doc for name, doc in once if name == "stop"), None)
     streams = {doc["uid"]: doc["name"] for name, doc in once if name == "descriptor"}
     descriptors = [doc for name, doc in once if name == "descriptor" and doc["name"] == PRIMARY]
-    grid, key = _grid(start), _key(start, descriptors)
+    grid, key = grid_of(start), steering_key(start, descriptors)
     events = _events(once, streams, PRIMARY)
     measured = _measured(grid, key, descriptors, events)
     _check_on_grid(start, grid, measured)
-    decisions = tuple(_decision(doc["data"]) for doc in _events(once, streams, DECISIONS))
+    decisions = tuple(decision_of(doc["data"]) for doc in _events(once, streams, DECISIONS))
     return RunSummary(
         start=start,
         stop=stop,
         grid=grid,
         key=key,
-        units=_units(descriptors, key),
-        axis_units=(_units(descriptors, grid.slow.name), _units(descriptors, grid.fast.name)),
+        units=units_of(descriptors, key),
+        axis_units=(units_of(descriptors, grid.slow.name), units_of(descriptors, grid.fast.name)),
         events=measured,
         decisions=decisions,
         scan=Observations(Observation(e.seq_num, e.row, e.column, e.value) for e in measured).scan(
             grid.shape
         ),
         seconds=float(max(doc.get("time", 0.0) for _, doc in once) - start["time"]),
-        stop_reason=_stop_reason(stop, decisions),
+        stop_reason=stop_reason_of(stop, decisions),
     )
 
 
-def _grid(start: Mapping[str, Any]) -> ScanGrid:
+def grid_of(start: Mapping[str, Any]) -> ScanGrid:
     """The grid of an adaptive scan, or of any plan that describes two axes as grid_scan does."""
     if record := start.get("skysteer"):
         return ScanGrid.from_description(record["grid"])
@@ -207,7 +208,7 @@ def _grid(start: Mapping[str, Any]) -> ScanGrid:
         ) from error
 
 
-def _key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
+def steering_key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
     """The steering key; of other plans the first hinted field of the first detector."""
     if record := start.get("skysteer"):
         return str(record["key"])
@@ -268,7 +269,9 @@ def _check_on_grid(
         )
 
 
-def _decision(data: Mapping[str, Any]) -> DecisionPoint:
+def decision_of(data: Mapping[str, Any]) -> DecisionPoint:
+    """Read an event of the decisions stream."""
+
     def said(name: str) -> Any:
         return data[f"decision_{name}"]
 
@@ -287,14 +290,16 @@ def _decision(data: Mapping[str, Any]) -> DecisionPoint:
     )
 
 
-def _units(descriptors: Sequence[Mapping[str, Any]], key: str) -> str:
+def units_of(descriptors: Sequence[Mapping[str, Any]], key: str) -> str:
+    """Units of a data key; empty where the descriptors give none."""
     for descriptor in descriptors:
         if units := descriptor["data_keys"].get(key, {}).get("units"):
             return str(units)
     return ""
 
 
-def _stop_reason(stop: Mapping[str, Any] | None, decisions: Sequence[DecisionPoint]) -> str:
+def stop_reason_of(stop: Mapping[str, Any] | None, decisions: Sequence[DecisionPoint]) -> str:
+    """Why a run ended, as far as its documents tell."""
     told = [d.stop_reason for d in decisions if d.stop_reason]
     if stop is None:
         return "cut off: there is no stop document"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 from bluesky import RunEngine
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from ophyd.sim import SynAxis, SynSignal
 
 from skysteer.agent import Axis, ScanGrid
@@ -119,6 +122,36 @@ def summary_of() -> Callable[..., RunSummary]:
         return RunSummary(**{**fields, **changes})
 
     return make
+
+
+@pytest.fixture
+def nothing_overlaps_or_is_cut_off() -> Callable[[Figure], None]:
+    """A check of a figure's axes, titles, texts and legends, as they are rendered."""
+
+    def check(figure: Figure) -> None:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        boxes: list[tuple[Any, Any]] = [
+            (axes, part.get_tightbbox(canvas.get_renderer()) or axes.bbox)
+            for axes in figure.axes
+            for part in (axes.xaxis, axes.yaxis, axes._left_title, axes.patch)
+        ]
+        boxes += [(text, text.get_window_extent()) for text in figure.texts]
+        for (mine, one), (yours, other) in combinations(boxes, 2):
+            assert mine is yours or _apart(one, other), (one, other)
+        for axes in figure.axes:
+            if legend := axes.get_legend():
+                assert _apart(legend.get_window_extent(), axes._left_title.get_window_extent())
+        for _, box in boxes:
+            assert box.x0 >= 0 and box.y0 >= 0
+            assert box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height
+
+    return check
+
+
+def _apart(one: Any, other: Any) -> bool:
+    apart = one.x1 <= other.x0 + 1 or other.x1 <= one.x0 + 1
+    return apart or one.y1 <= other.y0 + 1 or other.y1 <= one.y0 + 1
 
 
 def _xy(grid: ScanGrid, pixel: tuple[int, int]) -> tuple[float, float]:

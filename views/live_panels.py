@@ -1,0 +1,165 @@
+"""The panels of the live picture that a finished run's do not have."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from ..agent import ScanGrid, parse
+from .live_scan import Batch, LiveView
+from .panels import (
+    ACCENT,
+    FINEST,
+    INK,
+    ORDER,
+    SECOND,
+    Limits,
+    MapFrame,
+    colour_bar,
+    inches,
+    plain,
+    pretty,
+    show,
+    tick,
+)
+from .summary import Image
+
+ERROR = "cividis"  # perceptually uniform, and the same to the colour-blind: Nuñez et al. 2018
+BESIDE = 0.4  # inches from a panel's left to the end of a short title
+TRAIL = 60  # latest points that are joined by a line
+
+
+def draw_error_map(axes: Axes, view: LiveView, *, frame: MapFrame, label: str) -> None:
+    """Draw the error expected of each pixel."""
+    limits = Limits(0.0, Limits.of(view.error).high)
+    drawn = show(axes, view.error, frame, limits, ERROR)
+    colour_bar(axes, drawn, label, limits.passed_by(view.error))
+
+
+def draw_path(axes: Axes, view: LiveView, *, frame: MapFrame) -> None:
+    """Draw what was measured by its order, the latest way, and where it goes next."""
+    grid, pixels = view.summary.grid, view.summary.scan.pixels
+    order = np.full(grid.shape, np.nan)
+    order[tuple(pixels.T)] = np.arange(1, len(pixels) + 1)
+    block = int(np.ceil(FINEST / min(np.divide(inches(axes), order.shape[::-1]))))
+    limits = Limits(1, max(len(pixels), 2))
+    drawn = show(axes, coarsened(order, block), frame, limits, ORDER)
+    drawn.set_extent(_stretched(frame, grid.shape, block))
+    axes.set(xlim=frame.extent[:2], ylim=frame.extent[2:], facecolor="#f4f4f4")
+    tick(colour_bar(axes, drawn, "order", "neither"), whole=True)
+    trail, ahead = pixels[-TRAIL:], _ahead(view)
+    axes.plot(*_positions(grid, trail), color=INK, linewidth=0.7, label=f"last {len(trail)}")
+    if len(ahead):
+        way = np.concatenate([trail[-1:], ahead])
+        style = {"linewidth": 0.7, "markersize": 4, "markerfacecolor": "none"}
+        axes.plot(*_positions(grid, way), "o--", color=SECOND, label=f"next {len(ahead)}", **style)
+    beside = (BESIDE / inches(axes)[0], 1)  # a tall map is narrower than its legend
+    axes.legend(loc="lower left", bbox_to_anchor=beside, borderaxespad=0.2, ncols=2, fontsize=8)
+
+
+def coarsened(order: Image, block: int) -> Image:
+    """Take the latest of each square of pixels, so that a single one can be seen on paper."""
+    if block <= 1:
+        return order
+    rows, columns = (-(-n // block) * block for n in order.shape)
+    padded = np.full((rows, columns), -np.inf)
+    padded[: order.shape[0], : order.shape[1]] = np.nan_to_num(order, nan=-np.inf)
+    latest = padded.reshape(rows // block, block, columns // block, block).max(axis=(1, 3))
+    return np.where(np.isfinite(latest), latest, np.nan)
+
+
+def draw_scores(axes: Axes, batch: Batch, measured: NDArray[np.bool_]) -> None:
+    """Draw what each target of the batch was expected to gain, in the order of the visit."""
+    visit = np.arange(1, len(batch.pixels) + 1)
+    done = measured[tuple(batch.pixels.T)]
+    axes.set(xlabel="target, in the order of the visit", ylabel="expected gain (largest = 1)")
+    axes.set_xlim(0.5, max(len(visit), 2) + 0.5)
+    if not np.isfinite(batch.scores).any():
+        text = "low-discrepancy points,\nchosen without a look at the values"
+        if batch.decision.source != "start":
+            text = f"{batch.decision.source} gives no scores"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK)
+    largest = np.nanmax(np.abs(batch.scores), initial=0.0) or 1.0
+    heights = np.nan_to_num(batch.scores / largest)
+    for label, which, colour in (("measured", done, "#bbbbbb"), ("next", ~done, SECOND)):
+        if which.any():
+            axes.bar(visit[which], heights[which], width=0.8, color=colour, label=label)
+    axes.set_ylim(min(0.0, heights.min()), 1.25)  # room for the legend
+    axes.legend(loc="upper right", borderaxespad=0, ncols=2)
+    plain(axes)
+    tick(axes.xaxis, whole=True)
+
+
+def draw_estimate(axes: Axes, view: LiveView) -> None:
+    """Draw the error expected of the map against points, and where the stop rule lies."""
+    told = np.isfinite([d.expected_error for d in view.summary.decisions]).any()
+    label = f"expected by {view.summary.agent}" if told else "from the residuals"
+    known = view.curve[np.isfinite(view.curve[:, 1])]
+    axes.plot(*known.T, color=ACCENT, marker="." if len(known) < 30 else "", label=label)
+    points = len(view.summary.scan.values)
+    budget, threshold = stop_lines(view)
+    if budget is not None:
+        axes.axvline(budget, color=SECOND, linestyle="--", linewidth=1, label="points planned")
+    if threshold is not None:
+        axes.axhline(threshold, color=SECOND, linestyle=":", linewidth=1.2, label="stops below")
+    axes.set(xlabel="points measured", ylabel="expected NRMSE")
+    axes.set_xlim(0, 1.03 * max(points, budget or 1))
+    axes.set_ylim(0, 1.1 * max([*known[:, 1], threshold or 0.0]) or 1.0)
+    axes.legend(loc="upper right", borderaxespad=0, frameon=True, framealpha=0.85, edgecolor="none")
+    plain(axes)
+
+
+def stop_lines(view: LiveView) -> tuple[int | None, float | None]:
+    """Points after which the run stops, and the expected error below which it does."""
+    until = view.summary.record.get("until")
+    if until is None:
+        planned = view.summary.start.get("num_points")
+        return (int(planned) if planned else None), None
+    threshold = re.search(r"expected_error\(([^)]+)\)", until)
+    budget = parse(until).budget(view.summary.grid.size)
+    return budget, float(threshold[1]) if threshold else None
+
+
+def draw_current(axes: Axes, view: LiveView) -> None:
+    """Draw the ring current at the points, against the time of the run."""
+    axes.plot(_elapsed(view), view.current, color=ACCENT)
+    axes.set(xlabel="time (s)", ylabel=f"ring current ({pretty(view.current_units or 'mA')})")
+    finite = view.current[np.isfinite(view.current)]
+    axes.set_ylim(0, 1.1 * finite.max(initial=0.0) or 1.0)
+    plain(axes)
+
+
+def draw_pace(axes: Axes, view: LiveView) -> None:
+    """Draw how many points were measured when."""
+    elapsed = _elapsed(view)
+    axes.plot(elapsed, np.arange(1, len(elapsed) + 1), color=ACCENT)
+    axes.set(xlabel="time (s)", ylabel="events", ylim=(0, None))
+    plain(axes)
+
+
+def _elapsed(view: LiveView) -> NDArray[np.float64]:
+    return np.array([e.time for e in view.summary.events]) - float(view.summary.start["time"])
+
+
+def _ahead(view: LiveView) -> NDArray[np.int64]:
+    """(K, 2) targets of the batch that are still to come; none once the run has ended."""
+    if view.batch is None or view.summary.stop is not None:
+        return np.empty((0, 2), np.int64)
+    pixels = view.batch.pixels
+    return pixels[~view.summary.scan.mask[tuple(pixels.T)]]
+
+
+def _positions(grid: ScanGrid, pixels: NDArray[np.int64]) -> tuple[Image, Image]:
+    return grid.fast.setpoints[pixels[:, 1]], grid.slow.setpoints[pixels[:, 0]]
+
+
+def _stretched(
+    frame: MapFrame, shape: tuple[int, int], block: int
+) -> tuple[float, float, float, float]:
+    """Extent of the coarsened raster, which may go beyond the last row and column."""
+    left, right, bottom, top = frame.extent
+    rows, columns = (-(-n // block) * block / n for n in shape)
+    return left, left + (right - left) * columns, top + (bottom - top) * rows, top
