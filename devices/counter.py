@@ -124,7 +124,8 @@ class Counter(Device):
         RuntimeError
             A count is under way.
         """
-        if self._turns.current is not None:
+        under_way = self._turns.current
+        if under_way is not None and not under_way.done:
             raise RuntimeError(f"{self.name} is counting already: wait for it, or stop() it")
         count = Count(self, timeout=self.timeout or self._time_for_count())
         self._turns.begin(count, 1)

@@ -54,6 +54,8 @@ class Turns:
             if status is None or status is not self.current:
                 return
             self._release(None)
+        if status.done:  # it ran out of time
+            return
         if error is None:
             status.set_finished()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -51,6 +52,11 @@ class Gate:
         self.stands = whole
         return finished()
 
+    @property
+    def looked(self) -> bool:
+        """Whether it is known where the stage stands."""
+        return bool(self.stands) and self._unanswered is None
+
     async def look(self, motors: Mapping[str, Any]) -> None:
         """Find out where the stage stands, by axis; where that fails, ``set`` will say so."""
         self.stands, self._unanswered = {}, None
@@ -60,6 +66,8 @@ class Gate:
                 if inspect.isawaitable(reading):
                     reading = await reading
                 self.stands[axis] = float(reading[axis]["value"])
+                if not math.isfinite(self.stands[axis]):
+                    raise RefusedTargetError(f"nobody knows where {axis} stands: {reading[axis]}")
         except Exception as error:  # raised here, no one would hear it
             self._unanswered = error
 

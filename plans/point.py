@@ -113,7 +113,7 @@ def _approach(scan: Measurement, position: Mapping[str, float]) -> Plan:
         yield Msg("set", scan.gate, position)
         return
     yield from bps.wait_for([partial(scan.gate.look, scan.motors)])
-    if len(scan.gate.stands) == len(position):
+    if scan.gate.looked:
         *steps, _ = scan.gate.guard().way(scan.gate.stands, position)
         for step in steps:
             yield from _go(scan, step)

@@ -86,8 +86,13 @@ def step_lengths(largest: float | Sequence[float] | None) -> tuple[float, float]
     """Read the largest step of the slow and the fast axis; one number stands for both."""
     if largest is None:
         return None
-    slow, fast = largest if isinstance(largest, Sequence) else (largest, largest)
-    return float(slow), float(fast)
+    steps = largest if isinstance(largest, Sequence) else (largest, largest)
+    if len(steps) != 2:
+        raise ValueError(
+            "largest_step takes a number, or one for the slow and one for the fast axis, but "
+            f"{largest!r} came"
+        )
+    return float(steps[0]), float(steps[1])
 
 
 def check_ears(approval: bool, inbox: Any) -> None:

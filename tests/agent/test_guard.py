@@ -194,6 +194,20 @@ def test_a_long_way_is_cut_into_steps() -> None:
     assert guard().way({}, end) == [end], "without a largest step, where it stands is no matter"
 
 
+def test_a_long_way_goes_around_a_zone_where_it_can() -> None:
+    start, end = {"y": 0.0, "x": 10.0}, {"y": 3.0, "x": 14.0}
+    in_the_middle = KeepOut((1.0, 2.0), (11.0, 13.0))
+    stepping = guard(largest_step=(0.5, 0.5), keep_out=[in_the_middle])
+    way = stepping.way(start, end)
+    assert way[-1] == end
+    assert not any(in_the_middle.covers(step["y"], step["x"]) for step in way)
+    for before, after in zip([start, *way], way, strict=False):
+        assert stepping.objection(after, before) is None
+    wall = KeepOut((1.0, 2.0), (-math.inf, math.inf))
+    blocked = guard(largest_step=(0.5, 0.5), keep_out=[wall])
+    assert any(blocked.objection(step) for step in blocked.way(start, end))
+
+
 @pytest.mark.parametrize("stands", [{}, {"y": 0.0}, {"y": math.nan, "x": 10.0}])
 def test_a_step_from_nowhere_is_refused(stands: dict) -> None:
     with pytest.raises(RefusedTargetError, match="nobody knows where"):

@@ -159,6 +159,6 @@ def test_a_move_that_fails_ends_the_run_with_its_reason(bench: Any) -> None:
     bench.x = Stuck(name="x", init_pos=0.0)
     bench.det.sim_set_func(lambda: float(bench.x.position))
     with pytest.raises(FailedStatus):
-        bench.scan()
+        bench.scan(on_bad_point=None)
     assert bench.stop()["exit_status"] == "fail"
     assert all(event["x"] <= 15 for event in bench.events())
