@@ -29,7 +29,7 @@ Rows = dict[tuple[str, str, int], Row]
 
 STAGE = StageTime(speed=1000.0, settle=0.05)  # px/s; the stage that the bars of beam time name
 DWELLS = (0.01, 0.1, 1.0)  # s
-STEP = 0.0025  # of coverage, along a run
+STEPS = [k / 400 for k in range(4, 101)]  # coverages along a run
 
 
 def free(method: str, dwell: float) -> str:
@@ -45,8 +45,6 @@ def record(method: str, truth: Image, seed: int) -> Row:
     stage = StageTime(1000.0, settle=0.05, dwell=float(dwell.split()[0]) / 1e3) if dwell else None
     run = measure(plain, truth, seed, stage)
     row = along(truth, run)
-    for share in COVERAGES:
-        row |= _quality(truth, run.pixels[: round(share * truth.size)], share)
     if len(run.cpu_ms):
         row["cpu_ms_p50"], row["cpu_ms_p95"] = np.percentile(run.cpu_ms, [50, 95]).tolist()
     return row
@@ -82,9 +80,9 @@ def kept(folder: Path | None, name: str, truth: Image, make: Callable[[], Row]) 
 
 
 def methods_with_time(methods: Iterable[str]) -> list[str]:
-    """Add the product's own samplers with batches that suit the stage."""
+    """Add the network with batches that suit the stage."""
     methods = list(methods)
-    return [*methods, *(free(m, d) for m in methods if m in ("spread", "slads") for d in DWELLS)]
+    return [*methods, *(free(m, d) for m in methods if m == "slads" for d in DWELLS)]
 
 
 def quality_at(row: Row, share: float, figure: str = "nrmse") -> float:
@@ -117,25 +115,28 @@ def geometric(values: Iterable[float]) -> float:
 
 
 def along(truth: Image, run: Run) -> Row:
-    """Points, NRMSE and way (px, routes optimised), every quarter of a percent."""
+    """Points, NRMSE and way (px, routes optimised) at `STEPS`; SSIM and PSNR at `COVERAGES`."""
     error_map = ErrorMap(truth.shape)
-    points = np.rint(np.arange(0.01, COVERAGES[-1] + 1e-9, STEP) * truth.size).astype(np.int64)
-    errors = []
-    for count in points:
+    points = [round(share * truth.size) for share in STEPS]
+    row: Row = {"points": points, "errors": []}
+    for share, count in zip(STEPS, points, strict=True):
         some = run.pixels[:count]
         error_map.update(SparseScan(truth.shape, some, truth[tuple(some.T)]))
-        errors.append(nrmse(truth, error_map.image))
+        row["errors"].append(nrmse(truth, error_map.image))
+        if share in COVERAGES:
+            row |= _quality(truth, error_map.image, share)
     way = np.array(_way(run.routed(STAGE), points), float)
     if len(run.ends) == 1:  # a design is routed as a whole
         way[:-1] = np.nan
-    return {"points": points.tolist(), "errors": errors, "way": way.tolist()}
+    return {**row, "way": way.tolist()}
 
 
 def _raster_row(truth: Image) -> Row:
     """Sub-grids and flown rows of the image, each as a design of its own."""
     row: Row = {}
     for share in COVERAGES:
-        row |= _quality(truth, subgrid_pixels(truth.shape, round(share * truth.size)), share)
+        pixels = subgrid_pixels(truth.shape, round(share * truth.size))
+        row |= _quality(truth, reconstruct(truth, pixels), share)
     counts = np.unique(np.geomspace(0.01, 0.9, 40) * truth.size).astype(int)
     grids = [subgrid_pixels(truth.shape, count) for count in counts]
     row["points"] = counts.tolist()
@@ -159,9 +160,8 @@ def _map_of_rows(truth: Image, rows: Iterable[int]) -> Image:
     return reconstruct(truth, np.argwhere(mask))
 
 
-def _quality(truth: Image, pixels: Pixels, share: float) -> Row:
-    """NRMSE, SSIM and PSNR of the map, by coverage."""
-    made = reconstruct(truth, pixels)
+def _quality(truth: Image, made: Image, share: float) -> Row:
+    """NRMSE, SSIM and PSNR of a map, by coverage."""
     figures = {"nrmse": nrmse, "ssim": ssim, "psnr": psnr}
     return {f"{name}@{100 * share:g}": figure(truth, made) for name, figure in figures.items()}
 
