@@ -155,6 +155,15 @@ class History:
         return max((entry.id for entry in self.log), default=0)
 
     @property
+    def exposures(self) -> int:
+        """Exposures made: as the last decision counted them, and an event each since then."""
+        if not self.decisions:
+            return self.events
+        last = self.decisions[-1]
+        before = {entry.id for entry in self.log[: last.heard]}
+        return last.exposures + len({entry.id for entry in self.log[last.heard :]} - before)
+
+    @property
     def finished(self) -> str:
         """Why the scan is done; empty where there is something to go on with."""
         last = self.decisions[-1] if self.decisions else None

@@ -34,6 +34,8 @@ class PastDecision:
         0 of a batch; 1 where the run was done, 2 where it was given up.
     stop_reason : str
         Why the run ended there.
+    exposures : int
+        How many exposures had been made when it was read, repeated ones included.
     """
 
     decision: Decision
@@ -43,6 +45,7 @@ class PastDecision:
     heard: int
     stop: int
     stop_reason: str
+    exposures: int
 
     @classmethod
     def from_event(cls, data: Mapping[str, Any], name: str = "decision") -> PastDecision:
@@ -64,6 +67,7 @@ class PastDecision:
             ),
             **{key: int(said[key]) for key in ("asked", "told", "heard", "stop")},
             stop_reason=str(said["stop_reason"]),
+            exposures=int(said["exposures"]),
         )
 
 

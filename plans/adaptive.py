@@ -24,7 +24,7 @@ from ..agent import (
 )
 from ..workers import Caller, LocalWorker, Worker
 from .advisor import Advisor
-from .bad_points import TRY_AGAIN, BadPoints, Tally
+from .bad_points import TRY_AGAIN, BadPoints, Tally, bad_points
 from .batches import AdaptiveRun, run_batches
 from .beam import BeamWatch, RingCheck, ring_check
 from .decider import Decider
@@ -77,7 +77,7 @@ def adaptive_scan(
     decision_timeout: float = 120.0,
     keep_out: Sequence[Zone | Mapping[str, Any]] = (),
     largest_step: float | Sequence[float] | None = None,
-    on_bad_point: BadPoints | None = TRY_AGAIN,
+    on_bad_point: BadPoints | Mapping[str, Any] | None = TRY_AGAIN,
     beam: RingCheck | Mapping[str, Any] | None = None,
     shutter: Any = None,
     per_step: PerStep | None = None,
@@ -122,7 +122,7 @@ def adaptive_scan(
         Rectangles and polygons, in the motors' units, that no target may lie in.
     largest_step : float or (slow, fast), optional
         Longest move of an axis; a longer way is gone in steps, each let through by the guard.
-    on_bad_point : BadPoints or None
+    on_bad_point : BadPoints, mapping or None
         What to do when a motor stalls, a detector hangs, a reading is no number, ...; with None
         the run fails with the first error.
     beam : RingCheck or mapping, optional
@@ -180,7 +180,7 @@ def adaptive_scan(
     goal = final_goal(then, grid)
     timers = dict.fromkeys(exposure_signals(detectors, dwell), float(dwell or 0.0))
     longest = step_lengths(largest_step)
-    blind = shutter_for_scan(shutter)
+    blind, policy = shutter_for_scan(shutter), bad_points(on_bad_point)
     check = ring_check(beam)
     watch = None if check is None else BeamWatch(check, detectors)
     if key is not None and per_step is None:  # a step of one's own may read what steers
@@ -212,7 +212,7 @@ def adaptive_scan(
             "decision_timeout": float(decision_timeout),
             "keep_out": [asdict(zone) for zone in zones],
             "largest_step": longest,
-            "on_bad_point": on_bad_point and on_bad_point.describe(),
+            "on_bad_point": policy and policy.describe(),
             "beam": check and asdict(check),
             "shutter": blind and blind.device.name,
             "approval": bool(approval),
@@ -237,8 +237,8 @@ def adaptive_scan(
             exposures,
             timers,
             decider.stop_reason,
-            on_bad_point,
-            Tally(on_bad_point),
+            policy,
+            Tally(policy),
             watch,
             blind,
             partial(wait_for_a_person, ears),

@@ -68,6 +68,7 @@ class Attempt:
         self._axes = {motor: axis for axis, motor in motors.items()}
         self._devices = [*motors.values(), *detectors]
         self._groups: set[Any] = set()
+        self._let_through: Mapping[str, float] = {}
         self._statuses: list[Any] = []
         self._error: Exception | None = None
         self._command = ""
@@ -95,7 +96,9 @@ class Attempt:
 
     def _before(self, message: Msg) -> Generator[Msg, Any, None]:
         if message.command == "set" and message.obj in self._axes:
-            yield Msg("set", self._gate, {self._axes[message.obj]: float(message.args[0])})
+            axis, value = self._axes[message.obj], float(message.args[0])
+            if self._let_through.get(axis) != value:
+                yield Msg("set", self._gate, {axis: value})
         reads_untriggered = message.command == "create" and not self._groups
         group = message.kwargs.get("group", id(message))
         if (message.command == "trigger" and group not in self._groups) or reads_untriggered:
@@ -105,6 +108,10 @@ class Attempt:
             yield Msg("trigger", self._exposures, group=group)
 
     def _remember(self, message: Msg, answer: Any) -> None:
+        if message.obj is self._gate:
+            self._let_through = message.args[0]
+        elif message.command == "checkpoint":  # what stood before is not repeated after a pause
+            self._let_through = {}
         if message.command in ("set", "trigger") and hasattr(answer, "add_callback"):
             self._statuses.append(answer)
 

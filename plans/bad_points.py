@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -156,6 +156,26 @@ class BadPoints:
 
 OF_MOVES = ("stalled", "refused", "hung", "lost")
 OF_READINGS = ("unusable", "negative", "saturated")
+
+
+def bad_points(policy: BadPoints | Mapping[str, Any] | None) -> BadPoints | None:
+    """Read a policy, from its JSON form too.
+
+    A recovery plan has only a name there: its step is left out, and so are those points given up
+    sooner, unless ``recover`` is a plan.
+    """
+    if policy is None or isinstance(policy, BadPoints):
+        return policy
+    given = dict(policy)
+    if not callable(given.get("recover")):
+        given["recover"] = None
+        for kind in (kind for kind in (*OF_MOVES, *OF_READINGS) if kind in given):
+            given[kind] = tuple(step for step in given[kind] if step != "recover")
+    try:
+        return BadPoints(**given)
+    except TypeError as error:
+        known = ", ".join(f.name for f in fields(BadPoints))
+        raise ValueError(f"a bad-point policy has {known}, but {policy!r} came") from error
 
 
 TRY_AGAIN = BadPoints()

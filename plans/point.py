@@ -97,6 +97,7 @@ def _visit(scan: Measurement, pixel: Pixel, *, restore: bool) -> Plan:
         yield from bps.trigger_and_read([*scan.detectors, *scan.motors.values()])
     else:
         yield from _approach(scan, position)
+        yield Msg("set", scan.gate, position)
         targets = {scan.motors[axis]: value for axis, value in position.items()}
         yield from scan.per_step(scan.detectors, targets, defaultdict(lambda: None))
     yield from bps.checkpoint()
@@ -108,17 +109,15 @@ def _move(scan: Measurement, position: Mapping[str, float]) -> Plan:
 
 
 def _approach(scan: Measurement, position: Mapping[str, float]) -> Plan:
-    """Ask the guard for a position, and go there until one step is left."""
+    """Go to where one step to a position is left."""
     if scan.gate.guard().largest_step is None:
-        yield Msg("set", scan.gate, position)
         return
     yield from bps.wait_for([partial(scan.gate.look, scan.motors)])
-    if scan.gate.looked:
+    if scan.gate.looked:  # else the gate will say why not
         *steps, _ = scan.gate.guard().way(scan.gate.stands, position)
         for step in steps:
             yield from _go(scan, step)
             yield from bps.checkpoint()  # a rewind must not go back further than one step
-    yield Msg("set", scan.gate, position)
 
 
 def _go(scan: Measurement, position: Mapping[str, float]) -> Plan:

@@ -12,7 +12,10 @@ from .logbook import Plan
 from .point import PerStep
 from .request import data_key
 
-SETTINGS = ("until", "batch", "key", "dwell", "settle", "seed", "prefetch", "keep_out")
+SETTINGS = (
+    *("until", "batch", "key", "dwell", "settle", "seed", "prefetch", "keep_out", "stage"),
+    *("largest_step", "on_bad_point", "beam"),
+)
 """Settings of the scan that its record holds and ``adaptive_scan`` takes, under the same name."""
 
 OF_THE_RUN = frozenset(
@@ -93,6 +96,8 @@ def resume_scan(
         (of_axis[axis["name"]], axis["start"], axis["stop"], axis["num"]) for axis in axes
     )
     settings = {name: record[name] for name in SETTINGS if name in record}
+    if record.get("batch_grows"):
+        settings["batch"] = None
     settings["decision_timeout"] = decision_timeout or record["decision_timeout"]
     user = {key: value for key, value in past.starts[0].items() if key not in OF_THE_RUN}
     return (

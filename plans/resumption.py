@@ -59,6 +59,7 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
     interruption = past.interruption(run.ahead)
     reader.recall(past.log, past.interventions)
     decider.recall(past.made, past.seconds)
+    run.measurement.exposures.made = past.exposures
     if interruption is not None and interruption.asked is not None:
         decider.ask_again(interruption.asked)
 

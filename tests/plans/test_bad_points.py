@@ -13,6 +13,7 @@ from ophyd.utils import DisconnectedError, LimitError
 
 from skysteer.agent import make_sampler
 from skysteer.plans import BadPoints
+from skysteer.plans.bad_points import bad_points
 
 from .faulty import FaultyCounter, FaultyMotor, times
 from .test_adaptive_pauses import run_with_pauses
@@ -206,7 +207,7 @@ def test_a_reading_out_of_range_is_kept_but_not_learned(
     recorded = [e["det"] for e in faulty.events()]
     limit = policy.get("saturation", math.inf)
     learned = faulty.reader().observations.scan((20, 25)).values
-    assert outcome.points == 60 == len(learned)
+    assert outcome.points == 100 == len(learned)
     assert any(value >= limit or value < 0 for value in recorded)
     assert max(learned) < limit
     if kind == "negative":
@@ -302,6 +303,7 @@ def test_the_start_document_holds_the_policy(faulty: Any) -> None:
         until="points(3)",
     )
     record = json.loads(json.dumps(faulty.documents()[0][1]["skysteer"]))["on_bad_point"]
+    assert BadPoints(stalled=("skip",)) == bad_points(record)
     assert record["stalled"] == ["recover", "skip"]
     assert record["recover"].endswith("home")
     assert (record["in_a_row"], record["saturation"]) == (6, None)
