@@ -19,6 +19,7 @@ from ..agent import (
     History,
     Sampler,
     ScanGrid,
+    StageTime,
     StopRule,
     Zone,
 )
@@ -34,6 +35,7 @@ from .logbook import Logbook, Plan
 from .people import Ears, wait_for_a_person
 from .point import Measurement, PerStep
 from .request import (
+    LARGEST_BATCH,
     agent_spec,
     batch_size,
     check_ears,
@@ -51,6 +53,7 @@ from .request import (
 )
 from .resumption import take_up
 from .shutter import shutter_for_scan
+from .stage import stage_time
 from .start_document import start_document
 from .waiting import wait_for_future
 
@@ -76,6 +79,7 @@ def adaptive_scan(
     prefetch: int | None = None,
     decision_timeout: float = 120.0,
     keep_out: Sequence[Zone | Mapping[str, Any]] = (),
+    stage: StageTime | Mapping[str, Any] | str | None = None,
     largest_step: float | Sequence[float] | None = None,
     on_bad_point: BadPoints | Mapping[str, Any] | None = TRY_AGAIN,
     beam: RingCheck | Mapping[str, Any] | None = None,
@@ -103,7 +107,8 @@ def adaptive_scan(
     until : StopRule or str
         When to stop: ``coverage(0.15) | time(3600)``.
     batch : int, optional
-        Points between two decisions; a third of a percent of the grid, at most 50, by default.
+        Points between two decisions. By default a third of a percent of the grid, at most 50; or
+        where the stage is known, what suits it: at most 1000, and a quarter of what is measured.
     key : str, optional
         Data key of the reading that steers; the first hinted field of the first detector.
     dwell : float, optional
@@ -115,11 +120,14 @@ def adaptive_scan(
         The same seed and readings give the same scan.
     prefetch : int, optional
         The next decision is computed while the last ``prefetch`` points of a batch are measured;
-        0 waits for all of them. Half of the batch by default.
+        0 waits for all of them. Half of the batch by default, 25 of one that suits the stage.
     decision_timeout : float
         Seconds after which an agent that has not decided is replaced by low-discrepancy points.
     keep_out : sequence of KeepOut, KeepOutPolygon or mapping
         Rectangles and polygons, in the motors' units, that no target may lie in.
+    stage : StageTime, mapping or "motors", optional
+        How long its moves take, in the motors' units: batches and routes suit it. The motors say
+        their ``velocity`` and ``acceleration`` themselves when asked.
     largest_step : float or (slow, fast), optional
         Longest move of an axis; a longer way is gone in steps, each let through by the guard.
     on_bad_point : BadPoints, mapping or None
@@ -173,8 +181,10 @@ def adaptive_scan(
     check_times(dwell, settle, decision_timeout)
     check_ears(approval, inbox)
     rule = stop_rule(until, dwell)
-    size = batch_size(batch, grid)
-    ahead = prefetch_size(prefetch, size)
+    times = yield from stage_time(stage, motors, settle, dwell)
+    size = batch_size(batch, grid, times)
+    grows = batch is None and times is not None
+    ahead = prefetch_size(prefetch, min(size, LARGEST_BATCH) if grows else size)
     steering = key or data_key(detectors[0] if detectors else None)
     zones = keep_out_zones(keep_out)
     goal = final_goal(then, grid)
@@ -193,6 +203,8 @@ def adaptive_scan(
         "grid": grid.describe(),
         "seed": int(seed),
         "until": repr(rule),
+        "stage": times and times.describe(),
+        "growing": grows,
         "blocked": np.argwhere(guard.forbidden()).tolist(),
     }
     advisor = Advisor(partial(_start_worker, agent), spec, guard, decision_timeout)
@@ -206,7 +218,9 @@ def adaptive_scan(
             "seed": int(seed),
             "until": repr(rule),
             "batch": size,
+            "batch_grows": grows,
             "prefetch": ahead,
+            "stage": times and times.describe(),
             "dwell": None if dwell is None else float(dwell),
             "settle": float(settle),
             "decision_timeout": float(decision_timeout),

@@ -11,7 +11,16 @@ import bluesky.plan_stubs as bps
 import numpy as np
 from bluesky.utils import Msg
 
-from ..agent import Sampler, ScanGrid, StopRule, Zone, keep_out_zone, parse
+from ..agent import (
+    Sampler,
+    ScanGrid,
+    StageTime,
+    StopRule,
+    Zone,
+    keep_out_zone,
+    largest_batch,
+    parse,
+)
 
 DWELL_NAMES = ("dwell", "exposure_time", "count_time", "preset_time")
 LARGEST_BATCH = 50
@@ -63,11 +72,13 @@ def stop_rule(until: StopRule | str, dwell: float | None) -> StopRule:
     return rule
 
 
-def batch_size(batch: int | None, grid: ScanGrid) -> int:
-    """Points of a batch; a third of a percent of the grid, at most 50, unless given."""
-    if batch is None:
-        return int(np.clip(grid.size // 300, 1, LARGEST_BATCH))
-    return _whole("batch", batch, 1)
+def batch_size(batch: int | None, grid: ScanGrid, stage: StageTime | None = None) -> int:
+    """Points of a batch, where not given: what suits the stage; else a third of a percent."""
+    if batch is not None:
+        return _whole("batch", batch, 1)
+    if stage is not None:
+        return largest_batch(stage.in_pixels(grid), grid.shape)
+    return int(np.clip(grid.size // 300, 1, LARGEST_BATCH))
 
 
 def prefetch_size(prefetch: int | None, batch: int) -> int:
