@@ -1,6 +1,7 @@
 """Agents compared on an image: which options each gets, what is refused, what is drawn."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from skysteer.agent import StageTime
+from skysteer.cli import app
 from skysteer.rehearsal import compare_agents, designs, load_truth, run_agent
 
 OWN = """
@@ -106,6 +108,33 @@ def test_with_a_stage_batches_are_its_own_and_end_where_the_map_is_compared(imag
     sizes = np.diff([0, *ends])
     assert sizes.max() <= 100  # a quarter of what is measured
     assert sizes[-2] != 50
+
+
+def simulate(capsys: pytest.CaptureFixture[str], image: Path, *words: str) -> dict:
+    """The command's only row."""
+    fixed = ["simulate", "--image", str(image), "--agent", "raster", "--coverage", "0.1", "--json"]
+    app([*fixed, *words], standalone_mode=False)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_command_tells_beam_time_when_the_stage_is_described(
+    image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = simulate(capsys, image)
+    stage = ("--dwell", "0.01", "--settle", "0.05", "--speed", "1000")
+    at_once = simulate(capsys, image, *stage)
+    slow = simulate(capsys, image, *stage, "--acceleration", "0.1")
+    assert set(at_once) - set(plain) == {"seconds"}
+    way = at_once["seconds"] - 60 * 0.06  # 60 points, moves along rows and columns
+    assert way == pytest.approx(plain["travel_px"] / 1000)
+    assert slow["seconds"] > at_once["seconds"] + 59 * 0.01
+
+
+@pytest.mark.parametrize("words", [["--settle", "0.05"], ["--dwell", "0.01", "--settle", "0.1"]])
+def test_half_a_description_of_the_stage_is_refused(words: list[str], image: Path) -> None:
+    command = ["simulate", "--image", str(image), "--agent", "raster", "--coverage", "0.1", *words]
+    with pytest.raises(ValueError, match=r"beam time needs --dwell \(s\) and --speed \(px/s\)"):
+        app(command, standalone_mode=False)
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5])
