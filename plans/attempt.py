@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -18,7 +19,6 @@ from bluesky.utils import (
     Msg,
     RunEngineControlException,
 )
-from ophyd.utils import DisconnectedError, LimitError
 
 from ..agent import RefusedTargetError
 from .bad_points import Trouble
@@ -28,13 +28,7 @@ from .shutter import ScanShutter
 
 NOT_OF_DEVICES = (RunEngineControlException, FailedPause, IllegalMessageSequence, InvalidCommand)
 BY_DEVICES = ("set", "trigger", "read", "locate", "stop", "prepare")
-IN_ANY_MESSAGE = (
-    FailedStatus,
-    WaitForTimeoutError,
-    RefusedTargetError,
-    LimitError,
-    DisconnectedError,
-)
+IN_ANY_MESSAGE = (FailedStatus, WaitForTimeoutError, RefusedTargetError)
 TO_REST = 10.0  # s, for statuses to end whose devices have been stopped
 BREATH = (
     0.05  # s, for the failures of a replayed group to arrive: those statuses are not known here
@@ -124,15 +118,17 @@ class Attempt:
         error = self._error
         if error is None:
             return None
-        if not isinstance(error, IN_ANY_MESSAGE) and self._command not in BY_DEVICES:
+        theirs = _is_of_ophyd(error, "LimitError") or _is_of_ophyd(error, "DisconnectedError")
+        if not (theirs or isinstance(error, IN_ANY_MESSAGE) or self._command in BY_DEVICES):
             return None
         return Trouble(self._kind(error), _reason(error))
 
     def _kind(self, error: Exception) -> str:
-        if isinstance(error, RefusedTargetError | LimitError):
+        if isinstance(error, RefusedTargetError) or _is_of_ophyd(error, "LimitError"):
             return "refused"
         connected = all(getattr(device, "connected", True) for device in self._devices)
-        if isinstance(error, DisconnectedError | ConnectionError) or not connected:
+        away = _is_of_ophyd(error, "DisconnectedError") or isinstance(error, ConnectionError)
+        if away or not connected:
             return "lost"
         if isinstance(error, FailedStatus):
             return "stalled" if self._of_motor(error.args[0]) else "hung"
@@ -189,6 +185,11 @@ class Attempt:
             status.add_callback(partial(_tell, loop, end))
         if ends:
             await asyncio.wait(ends, timeout=TO_REST)
+
+
+def _is_of_ophyd(error: Exception, kind: str) -> bool:
+    """Whether it is one of ophyd's errors, without importing what may not be in use."""
+    return isinstance(error, getattr(sys.modules.get("ophyd.utils"), kind, ()))
 
 
 def _tell(loop: asyncio.AbstractEventLoop, end: asyncio.Future[None], _: Any = None) -> None:
