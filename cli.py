@@ -339,6 +339,25 @@ def runs_sync(context: typer.Context, tiled: Tiled = None) -> None:
     print(delivery)
 
 
+@app.command(epilog="Example: skysteer shell --sim, or skysteer shell --prefix BL: --out runs")
+def shell(
+    prefix: Annotated[str | None, typer.Option(help="What the PVs' names begin with.")] = None,
+    sim: Annotated[bool, typer.Option("--sim", help="Start a simulated microscope.")] = False,
+    out: Out = Path("runs"),
+    command: Annotated[
+        str | None,
+        typer.Option("--command", "-c", help="Run this Python and leave."),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the PVs.")] = 10.0,
+) -> None:
+    """Open IPython with RunEngine, devices, catalog and live picture ready."""
+    if sim == (prefix is not None):
+        raise ValueError("give --sim for a simulated microscope, or --prefix BL: for one that runs")
+    from .shell import run_shell
+
+    raise typer.Exit(run_shell(prefix, out, command=command, timeout=timeout))
+
+
 Uid = Annotated[
     str | None,
     typer.Argument(help="The run's uid or its beginning; the latest run without it."),

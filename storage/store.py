@@ -47,6 +47,16 @@ class Store:
             if not self._at_work():
                 self._at_work = start_keeper(self._destination)
 
+    def wait(self, timeout: float = 60.0) -> Delivery:
+        """Wait until the runs so far are in the catalog.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait at most.
+        """
+        return deliver(self._destination, self._runs, timeout)
+
     def close(self, timeout: float = 60.0, progress: Progress = silent) -> Delivery:
         """Wait until the runs are in the catalog, and let it go.
 

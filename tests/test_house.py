@@ -41,7 +41,8 @@ def test_the_examples_in_docstrings_are_right(name):
     ("statement", "absent"),
     [
         ("from skysteer.plans import adaptive_scan", ("torch", "tiled", "skimage", "ophyd")),
-        ("import skysteer.cli", ("torch", "bluesky", "matplotlib", "numpy")),
+        ("import skysteer.cli", ("torch", "bluesky", "matplotlib", "numpy", "IPython")),
+        ("from skysteer.views import LiveMap", ("torch", "matplotlib", "IPython")),
         ("from skysteer.devices import ScanStage", ("torch", "tiled", "caproto.server")),
         ("from skysteer.agent import ScanAgent", ("torch", "bluesky", "ophyd")),
     ],
