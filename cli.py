@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -266,6 +267,51 @@ def train(
         raise ValueError(f"--out must lie in a folder one can write to, but {out} does not")
     trainer = {Trained.SLADS: train_slads, Trained.SLADS_NET: train_slads_net}[agent]
     _print_outcome(trainer(out, seed=seed), as_json)
+
+
+@app.command(
+    epilog="Example: skysteer plan --prefix BL:SIM: --y 0,30,256 --x 0,30,256 "
+    "--until 'coverage(0.15) | time(3600)'"
+)
+def plan(
+    prefix: Annotated[
+        str | None, typer.Option(help="What the PVs' names begin with; else it is the demo's scan.")
+    ] = None,
+    y: Annotated[str | None, typer.Option(help="Slow axis: start,stop,num, with --prefix.")] = None,
+    x: Annotated[str | None, typer.Option(help="Fast axis: start,stop,num, with --prefix.")] = None,
+    image: Annotated[str | None, typer.Option(help="The demo's image, without --prefix.")] = None,
+    region: Annotated[str, typer.Option(help="The demo's rows x columns, or 'all'.")] = "128x128",
+    until: Until = "coverage(0.15)",
+    batch: Batch = None,
+    agent: Agent = "slads",
+    options: Options = "{}",
+    seed: Seed = 1,
+    dwell: Annotated[float, typer.Option(help="Seconds of each exposure.")] = 0.01,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the PVs.")] = 10.0,
+    out: Out = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Check a scan, and tell points, travel, time, dose and data; nothing moves."""
+    from .session import Demo, Scan, plan_demo, plan_scan
+
+    if (prefix is None) != (y is None and x is None) or (prefix and image):
+        raise ValueError("give --prefix with --y and --x, or else --image and --region, if any")
+    scan = Scan(
+        agent=agent,
+        options=_options(options),
+        until=until or "coverage(0.15)",
+        batch=batch,
+        seed=seed,
+        dwell=dwell,
+        timeout=timeout,
+        out=out,
+    )
+    if prefix is None:
+        told = plan_demo(Demo(scan, image=image, region=region))
+    else:
+        axes = {"slow": _axis(y or "", "y"), "fast": _axis(x or "", "x")}
+        told = plan_scan(replace(scan, prefix=prefix, **axes))
+    _print_outcome(told, as_json)
 
 
 @app.command(

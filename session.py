@@ -161,6 +161,28 @@ class Past:
 
 
 @contextmanager
+def open_devices(prefix: str, timeout: float) -> Iterator[tuple[ScanStage, Counter, RingCurrent]]:
+    """Connect to a microscope, and let it go on leaving.
+
+    Raises
+    ------
+    TimeoutError
+        Names the PVs that do not answer.
+    """
+    from .devices import Counter, RingCurrent, ScanStage, connect
+
+    stage = ScanStage(prefix, name="stage")
+    counter = Counter(f"{prefix}counter:", name="counter")
+    ring = RingCurrent(f"{prefix}ring:", name="ring")
+    try:
+        connect([stage, counter, ring], timeout)
+        yield stage, counter, ring
+    finally:
+        for device in (stage, counter, ring):
+            device.destroy()  # else libca complains of an IOC that ends before its clients
+
+
+@contextmanager
 def open_session(
     prefix: str, out: Path, *, tiled: str | None = None, timeout: float = 10.0
 ) -> Iterator[Session]:
@@ -184,14 +206,9 @@ def open_session(
     """
     from bluesky import RunEngine
 
-    from .devices import Counter, RingCurrent, ScanStage, connect
     from .storage import Store
 
-    stage = ScanStage(prefix, name="stage")
-    counter = Counter(f"{prefix}counter:", name="counter")
-    ring = RingCurrent(f"{prefix}ring:", name="ring")
-    try:
-        connect([stage, counter, ring], timeout)
+    with open_devices(prefix, timeout) as (stage, counter, ring):
         store = Store(out, tiled)
         try:
             RE = RunEngine({"scan_id": _last_scan_id(out)}, call_returns_result=True)
@@ -201,9 +218,6 @@ def open_session(
             delivery = store.close()
             if not delivery.complete:
                 _say(str(delivery))
-    finally:
-        for device in (stage, counter, ring):
-            device.destroy()  # else libca complains of an IOC that ends before its clients
 
 
 def run_scan(
@@ -427,19 +441,21 @@ def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
     digest = _checked_digest(demo)
     options = _microscope(demo)
     specimen = options.specimen()
-    rows, columns = specimen.shape
-    pitch = specimen.pixel_size
-    scan = replace(
-        demo.scan,
-        prefix=options.prefix,
-        slow=(0.0, (rows - 1) * pitch, rows),
-        fast=(0.0, (columns - 1) * pitch, columns),
-    )
+    scan = _over(demo.scan, options, specimen)
     truth = _truth(options, specimen)
+    rows, columns = specimen.shape
     _say(f"starting the microscope: {specimen.name}, {rows} x {columns} pixels")
     with Ioc(options) as ioc:
         os.environ.update(ioc.environment)  # before the first PV: libca reads it once
         return run_scan(scan, truth, past=past, md={"demo": _settings(demo, digest)})
+
+
+def _over(scan: Scan, options: IocOptions, specimen: Specimen) -> Scan:
+    """The scan of all of a simulated specimen."""
+    rows, columns = specimen.shape
+    pitch = specimen.pixel_size
+    slow, fast = (0.0, (rows - 1) * pitch, rows), (0.0, (columns - 1) * pitch, columns)
+    return replace(scan, prefix=options.prefix, slow=slow, fast=fast)
 
 
 def _truth(options: IocOptions, specimen: Specimen) -> NDArray[np.float64]:
@@ -472,14 +488,18 @@ def _checked_digest(demo: Demo) -> str | None:
     return digest
 
 
-def _check(scan: Scan) -> None:
-    """Refuse what makes no sense before anything is started."""
+def _check_agent(scan: Scan) -> None:
     from .agent import check_agent, make_sampler, parse
 
     parse(scan.until)
     check_agent(scan.agent)
     if scan.options:
         make_sampler(scan.agent, scan.options)
+
+
+def _check(scan: Scan) -> None:
+    """Refuse what makes no sense before anything is started."""
+    _check_agent(scan)
     try:
         scan.out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=scan.out):
@@ -612,6 +632,69 @@ def summary_of(out: Path, uid: str | None = None) -> RunSummary:
         return summarize(read_run(out, uid or -1).documents())
     except KeyError as error:
         raise ValueError(f"{error.args[0]}; `skysteer runs --out {out}` lists them") from error
+
+
+def plan_scan(scan: Scan) -> dict[str, Any]:
+    """Tell what a scan would take; checks limits, PVs and disk, and moves nothing.
+
+    Raises
+    ------
+    TimeoutError, ValueError
+        If a check fails.
+    """
+    _check_agent(scan)
+    with open_devices(scan.prefix, scan.timeout) as (stage, counter, ring):
+        return _planned(scan, [counter, ring], stage.y, stage.x)
+
+
+def plan_demo(demo: Demo) -> dict[str, Any]:
+    """Tell what a scan of the simulated microscope would take; starts nothing.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As ``run_demo``.
+    """
+    from .simulators import SoftMicroscope
+
+    _check_agent(demo.scan)
+    options = _microscope(demo)
+    soft = SoftMicroscope(options=options)
+    scan = _over(demo.scan, options, soft.chain.beam.specimen)
+    speed = {"speed": options.velocity, "acceleration": options.ramp}
+    return _planned(scan, [soft.counter, soft.ring], soft.y, soft.x, stage=speed)
+
+
+def _planned(
+    scan: Scan, detectors: list[Any], slow: Any, fast: Any, **known: Any
+) -> dict[str, Any]:
+    from .plans import dry_run
+
+    told = dry_run(
+        detectors,
+        slow,
+        *scan.slow,
+        fast,
+        *scan.fast,
+        until=scan.until,
+        batch=scan.batch,
+        dwell=scan.dwell,
+        seed=scan.seed,
+        folder=scan.out,
+        **known,
+    )
+    return {
+        "agent": scan.agent,
+        "points": len(told.pixels),
+        "of": told.grid.size,
+        "at_most": told.at_most,
+        "travel_y": told.travel[0],
+        "travel_x": told.travel[1],
+        "seconds": told.seconds,
+        "beam_seconds": told.exposure,
+        "megabytes": told.size / 1e6,
+        "free_megabytes": told.free / 1e6,
+    }
 
 
 def tell_scan(

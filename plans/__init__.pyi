@@ -2,17 +2,20 @@ from .adaptive import adaptive_scan
 from .bad_points import BadPoints
 from .batches import ScanOutcome
 from .beam import RingCheck
+from .dry_run import DryRun, dry_run
 from .inbox import Inbox, me
 from .resume import resume_scan
 from .shutter import ScanShutter
 
 __all__ = [
     "BadPoints",
+    "DryRun",
     "Inbox",
     "RingCheck",
     "ScanOutcome",
     "ScanShutter",
     "adaptive_scan",
+    "dry_run",
     "me",
     "resume_scan",
 ]

@@ -29,6 +29,7 @@ from .bad_points import TRY_AGAIN, BadPoints, Tally, bad_points
 from .batches import AdaptiveRun, run_batches
 from .beam import BeamWatch, RingCheck, ring_check
 from .decider import Decider
+from .dry_run import is_executed, likely_targets, listed_scan
 from .gate import Exposures, Gate
 from .inbox import Inbox
 from .logbook import Logbook, Plan
@@ -39,6 +40,7 @@ from .request import (
     agent_spec,
     batch_size,
     check_ears,
+    check_ends,
     check_key,
     check_limits,
     check_target,
@@ -155,7 +157,8 @@ def adaptive_scan(
     Returns
     -------
     ScanOutcome
-        Run id, points, coverage and why it stopped.
+        Run id, points, coverage and why it stopped; None where the messages are only listed, as
+        ``bluesky.simulators`` do: then it goes to points like those that the scan may choose.
 
     Raises
     ------
@@ -198,6 +201,11 @@ def adaptive_scan(
     yield from check_limits(grid, motors)
 
     guard = Guard(grid, partial(check_target, motors), zones, longest)
+    if not (yield from is_executed()):  # but listed, to be checked or simulated
+        check_ends(grid, motors)
+        targets = likely_targets(grid, guard, rule, size, int(seed))
+        yield from listed_scan(detectors, motors, timers, targets, per_step)
+        return None
     spec = {
         **agent_spec(agent),
         "grid": grid.describe(),

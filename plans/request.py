@@ -12,6 +12,7 @@ import numpy as np
 from bluesky.utils import Msg
 
 from ..agent import (
+    Axis,
     Sampler,
     ScanGrid,
     StageTime,
@@ -156,18 +157,31 @@ def check_limits(grid: ScanGrid, motors: Mapping[str, Any]) -> Generator[Msg, An
         motor = motors[axis.name]
         for end in (float(axis.start), float(axis.stop)):
             objection = yield from _objection(motor, end)
-            if objection is None:
-                continue
-            limits = getattr(motor, "limits", None)
-            allowed = (
-                f", but the stage's soft limits are {limits[0]:g} to {limits[1]:g}"
-                if isinstance(limits, tuple | list)
-                else ""
-            )
-            raise ValueError(
-                f"axis {axis.name!r} spans {axis.start:g} to {axis.stop:g}{allowed}: shorten "
-                f"the grid or move the limits ({objection})"
-            ) from objection
+            if objection is not None:
+                raise _too_long(axis, motor, objection) from objection
+
+
+def check_ends(grid: ScanGrid, motors: Mapping[str, Any]) -> None:
+    """Refuse a grid whose ends the motors may not reach, as far as they tell at once."""
+    for axis in (grid.slow, grid.fast):
+        for end in (float(axis.start), float(axis.stop)):
+            try:
+                check_target(motors, {axis.name: end})
+            except Exception as objection:
+                raise _too_long(axis, motors[axis.name], objection) from objection
+
+
+def _too_long(axis: Axis, motor: Any, objection: Exception) -> ValueError:
+    limits = getattr(motor, "limits", None)
+    allowed = (
+        f", but the stage's soft limits are {limits[0]:g} to {limits[1]:g}"
+        if isinstance(limits, tuple | list)
+        else ""
+    )
+    return ValueError(
+        f"axis {axis.name!r} spans {axis.start:g} to {axis.stop:g}{allowed}: shorten "
+        f"the grid or move the limits ({objection})"
+    )
 
 
 def check_target(motors: Mapping[str, Any], position: Mapping[str, float]) -> None:
