@@ -4,9 +4,11 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Destination:
 
     def announce(self, uid: str, trouble: str = "") -> None:
         """Ask the keeper to bring a run into the catalog, or say why it could not."""
-        (self.outbox / uid).write_text(trouble)
+        (self.outbox / file_name(uid)).write_text(trouble)
 
     def arrived(self, uid: str) -> None:
         """Take a run that has reached the catalog off the outbox."""
@@ -116,6 +118,38 @@ class Destination:
             except FileNotFoundError:  # it has just arrived
                 continue
         return pending
+
+
+def file_name(uid: str) -> str:
+    """Take a run's uid for a file's name.
+
+    Raises
+    ------
+    ValueError
+        If it could name a file elsewhere: documents may come from anywhere.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", uid):
+        raise ValueError(
+            "a run's uid names files, and takes letters, digits, '-', '_' and '.', but "
+            f"{uid!r:.60} came"
+        )
+    return uid
+
+
+def refuse_secrets(url: str | None) -> None:
+    """Refuse a URL with a key or a password in it: a URL is shown, and stands in files.
+
+    Raises
+    ------
+    ValueError
+        Without the secret.
+    """
+    parts = urlsplit(url or "")
+    if parts.password or "api_key" in parts.query:
+        raise ValueError(
+            f"the URL of {parts.hostname} holds a key or a password: leave it out, and put the key "
+            "into the environment variable TILED_API_KEY"
+        )
 
 
 def share(path: Path) -> int:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .destination import file_name
 from .encoding import decode_line, encode_line
 
 SUFFIX = ".jsonl"
@@ -51,6 +52,8 @@ class Journal:
         From a call: the run is already in this folder.
     RuntimeError
         From a call: the document belongs to no open run.
+    ValueError
+        From a call: the run's uid could name a file elsewhere.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -80,7 +83,7 @@ class Journal:
                 self._stop(run)
 
     def _start(self, document: dict[str, Any], line: bytes) -> None:
-        path = self.folder / f"{document['uid']}{SUFFIX}"
+        path = self.folder / f"{file_name(document['uid'])}{SUFFIX}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
             run = _OpenRun(document["uid"], os.open(path, flags, 0o644), path)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .delivery import Delivery, Progress, deliver, silent, start_keeper
-from .destination import Destination, share
+from .destination import Destination, refuse_secrets, share
 from .journal import Journal
 
 
@@ -31,6 +31,7 @@ class Store:
     """
 
     def __init__(self, folder: str | os.PathLike[str], url: str | None = None) -> None:
+        refuse_secrets(url)
         self._destination = Destination(Path(folder).resolve(), url)
         self._destination.make()
         self._journal = Journal(self._destination.journal)

@@ -3,7 +3,7 @@
 import os
 
 from .delivery import Delivery, Progress, deliver, silent
-from .destination import Destination, share
+from .destination import Destination, refuse_secrets, share
 from .runs import list_runs
 
 
@@ -35,6 +35,7 @@ def sync(
     FileNotFoundError
         If the folder holds no journal.
     """
+    refuse_secrets(url)
     destination = Destination.existing(folder, url)
     destination.make()
     presence = share(destination.users)

@@ -190,9 +190,10 @@ def test_a_remote_store_gets_the_runs_and_a_dead_one_costs_nothing(
 ) -> None:
     monkeypatch.setenv("TILED_RETRY_TIMEOUT", "1")
     axis = SynAxis(name="axis")
-    with SimpleTiledServer(tmp_path_factory.mktemp("remote"), api_key="abc123") as server:
+    key = "kept4yourself"
+    with SimpleTiledServer(tmp_path_factory.mktemp("remote"), api_key=key) as server:
         url = server.uri.partition("?")[0]
-        monkeypatch.setenv("TILED_API_KEY", "abc123")
+        monkeypatch.setenv("TILED_API_KEY", key)
         store = Store(folder, url)
         presence = share(Destination(folder, url).users)  # one keeper for both halves
         engine = engine_with(store)
@@ -200,7 +201,7 @@ def test_a_remote_store_gets_the_runs_and_a_dead_one_costs_nothing(
         delivery = store.close(PATIENCE)
         assert delivery.complete, delivery
         assert numbers(open_catalog(url)) == list(range(1, 61))
-        remote = from_uri(url, api_key="abc123")
+        remote = from_uri(url, api_key=key)
         assert list(remote) == ["raw"]
         remote.context.close()
 
@@ -217,3 +218,5 @@ def test_a_remote_store_gets_the_runs_and_a_dead_one_costs_nothing(
     assert "\n" not in str(delivery)
     assert [run.status for run in list_runs(folder)] == ["success", "success"]
     os.close(presence)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if key.encode() in path.read_bytes()]
