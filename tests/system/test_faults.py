@@ -67,13 +67,13 @@ def test_an_ioc_that_dies_and_comes_back_costs_no_point(layer: str) -> None:
 
 
 def test_the_judge_of_these_scans_finds_what_is_wrong() -> None:
-    judge = _program()
+    judge = _module("reliability_judge")
     in_the_zone, off_the_grid = [("y", 0.5), ("x", 0.65)], [("y", 0.0), ("x", 1.2)]
     free = [("y", 0.0), ("x", 0.0), ("y", 0.5), ("x", 0.1)]
-    assert list(judge._unguarded(in_the_zone)) == [(0.5, 0.65)]
-    assert list(judge._unguarded([*free, *off_the_grid])) == [(0.0, 1.2)]
-    assert list(judge._unguarded([("x", float("nan"))]))
-    assert not list(judge._unguarded(free))
+    assert list(judge.unguarded(in_the_zone)) == [(0.5, 0.65)]
+    assert list(judge.unguarded([*free, *off_the_grid])) == [(0.0, 1.2)]
+    assert list(judge.unguarded([("x", float("nan"))]))
+    assert not list(judge.unguarded(free))
     grid = {"axes": [{"name": n, "start": 0, "stop": 1, "num": 2} for n in ("y", "x")]}
     start = ("start", {"skysteer": {"grid": grid, "key": "det"}})
     keys = {key: {"dtype": "number", "shape": []} for key in ("y", "x", "det")}
@@ -81,15 +81,16 @@ def test_the_judge_of_these_scans_finds_what_is_wrong() -> None:
     data = {"y": 0.0, "x": 0.0, "det": 1.0}
     events = [("event", {"descriptor": "d", "seq_num": n, "data": data}) for n in (1, 3)]
     outcome = judge.Outcome(end="in order", exposures=4, repeated=1, counted=5)
-    judge._examine(outcome, [start, described, *events, ("stop", {"exit_status": "fail"})], [])
+    judge.examine(outcome, [start, described, *events, ("stop", {"exit_status": "fail"})], [])
     assert len(outcome.wrong) == 4
     assert not outcome.good
 
 
-def _program() -> Any:
-    spec = importlib.util.spec_from_file_location("reliability", PROGRAM)
+def _module(name: str) -> Any:
+    """A module beside the program."""
+    spec = importlib.util.spec_from_file_location(name, PROGRAM.with_name(f"{name}.py"))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["reliability"] = module
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
