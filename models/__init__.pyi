@@ -3,6 +3,8 @@ from .error_network import load_error_network, save_error_network
 from .expected_error import expected_nrmse
 from .metrics import nrmse, psnr, ssim
 from .noise_aware import NoiseAwareMap, noise_aware
+from .raster_gp import RasterGP
+from .raster_gp_kernel import GPHyperparameters
 from .reconstruct import (
     Neighbours,
     Reconstruction,
@@ -16,8 +18,10 @@ from .slads_net import SladsNetwork, load_slads_net, save_slads_net
 
 __all__ = [
     "ErrorMap",
+    "GPHyperparameters",
     "Neighbours",
     "NoiseAwareMap",
+    "RasterGP",
     "Reconstruction",
     "SladsNetwork",
     "SparseScan",
