@@ -183,23 +183,29 @@ TRY_AGAIN = BadPoints()
 
 
 class Tally:
-    """Counts bad points against the policy's budgets."""
+    """Counts bad points against the policy's budgets.
+
+    Attributes
+    ----------
+    in_a_row : int
+        Bad points since the last good one.
+    """
 
     def __init__(self, policy: BadPoints | None) -> None:
         self._policy = policy
-        self._in_a_row = self._in_all = 0
+        self.in_a_row = self._in_all = 0
 
     def good(self) -> None:
         """A point has been measured."""
-        self._in_a_row = 0
+        self.in_a_row = 0
 
     def bad(self, why: str) -> str | None:
         """Count one; why the run must end now, if it must."""
-        self._in_a_row += 1
+        self.in_a_row += 1
         self._in_all += 1
         policy = self._policy
-        if policy is not None and self._in_a_row >= policy.in_a_row:
-            return f"{self._in_a_row} bad points in a row, the last one: {why}"
+        if policy is not None and self.in_a_row >= policy.in_a_row:
+            return f"{self.in_a_row} bad points in a row, the last one: {why}"
         if policy is not None and self._in_all >= policy.in_all:
             return f"{self._in_all} bad points in all, the last one: {why}"
         return None

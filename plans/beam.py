@@ -90,11 +90,13 @@ class BeamWatch:
         """An exposure begins: what fell before it has been accounted for."""
         self._fell = self._low
 
-    def measured(self, number: int, pixel: Pixel, current: float) -> None:
-        """Note a reading of a target, and the current that was read with it."""
+    def measured(self, number: int, pixel: Pixel, current: float) -> bool:
+        """Note a reading of a target, and the current read with it; whether there was beam."""
         self._latest = (number, pixel, time.monotonic())
-        if self._fell or not current >= self.check.minimum:
+        lit = not self._fell and current >= self.check.minimum
+        if not lit:
             self._suspects[number] = pixel
+        return lit
 
     def suspects(self) -> dict[int, Pixel]:
         """Targets of the readings to take back, by their numbers; each is told once."""

@@ -46,7 +46,7 @@ def _measure(scan: Measurement, pixel: Pixel) -> Plan:
     """Try a target until it is measured or given up."""
     before: Counter[str] = Counter()
     while True:
-        trouble = yield from _try(scan, pixel, restore=before["lost"] > 0)
+        trouble = yield from _try(scan, pixel)
         if trouble is None or scan.policy is None:
             scan.tally.good()
             return
@@ -61,11 +61,11 @@ def _measure(scan: Measurement, pixel: Pixel) -> Plan:
             return
 
 
-def _try(scan: Measurement, pixel: Pixel, *, restore: bool) -> Plan:
+def _try(scan: Measurement, pixel: Pixel) -> Plan:
     """Try once; returns what went wrong, if anything."""
     attempt, heard = scan.attempt(), len(scan.reader.observations)
     try:
-        yield from attempt.run(_visit(scan, pixel, restore=restore))
+        yield from attempt.run(_visit(scan, pixel))
     except Exception:
         trouble = attempt.trouble()
         if trouble is None or scan.policy is None:
@@ -79,15 +79,16 @@ def _try(scan: Measurement, pixel: Pixel, *, restore: bool) -> Plan:
             "trigger_and_read([*detectors, *motors])"
         )
     latest = scan.reader.observations.log[-1]
-    if scan.beam is not None:
-        scan.beam.measured(latest.id, pixel, scan.reader.beside.get(latest.id, math.nan))
+    current = scan.reader.beside.get(latest.id, math.nan)
+    if scan.beam is not None and not scan.beam.measured(latest.id, pixel, current):
+        return None  # the beam is to blame for what was read
     return scan.policy.judge(latest) if scan.policy else None
 
 
-def _visit(scan: Measurement, pixel: Pixel, *, restore: bool) -> Plan:
+def _visit(scan: Measurement, pixel: Pixel) -> Plan:
     """Move, settle, read.  The checkpoint after the save is also the one before the next move."""
     position = scan.reader.grid.position(pixel)
-    if restore:
+    if scan.tally.in_a_row:  # an IOC that was started again has forgotten them
         for timer, seconds in scan.timers.items():
             yield from bps.abs_set(timer, seconds, wait=True)
     if scan.per_step is None:

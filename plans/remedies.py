@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,9 +40,11 @@ def await_beam(scan: Measurement, beam: BeamWatch) -> Plan:
     current: list[float] = []
 
     async def look() -> None:
-        current.append(await beam.current())
+        with contextlib.suppress(Exception):  # a ring that does not answer tells of no beam
+            current.append(await beam.current())
 
     def back() -> Plan:
+        current.clear()
         yield from bps.wait_for([look])
         return bool(current) and current[-1] >= beam.check.minimum
 

@@ -165,6 +165,14 @@ def test_a_device_that_was_lost_is_waited_for_and_set_up_anew(faulty: Any) -> No
     check_readings(faulty)
 
 
+def test_a_device_that_fails_is_set_up_anew_even_where_it_seems_connected(faulty: Any) -> None:
+    """An IOC that is started again within the time of a move has forgotten the dwell."""
+    faulty.x.fails = times(3, STALL)
+    outcome = faulty.scan(AGENT, dwell=0.5, **OPTIONS)
+    assert (outcome.points, kinds(faulty)) == (40, ["retry", "skip", "retry"])
+    assert faulty.det.dwell.was == [0.5] * 4
+
+
 def test_a_device_that_stays_away_ends_the_run_in_order(faulty: Any) -> None:
     faulty.det.silent = lambda _: DisconnectedError("det is not connected")
     faulty.det.connected = False

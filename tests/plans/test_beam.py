@@ -12,7 +12,7 @@ from bluesky.suspenders import SuspendFloor
 from ophyd import Signal
 
 from skysteer.agent import make_sampler
-from skysteer.plans import RingCheck, adaptive_scan
+from skysteer.plans import BadPoints, RingCheck, adaptive_scan
 
 from .faulty import FaultyCounter, FaultyMotor
 
@@ -142,6 +142,24 @@ def test_a_beam_that_stays_away_ends_the_run_in_order(lit: Any) -> None:
     assert 5 in quarantined(lit)
     assert len(lit.events()) == 5
     assert lit.stop()["exit_status"] == "success"
+
+
+def test_a_reading_without_beam_is_no_bad_point(lit: Any) -> None:
+    """A monitor without beam makes the normalised reading NaN, time and again."""
+    value = lit.det.value
+
+    def dump() -> float:
+        if lit.det.counts == 12:
+            lit.ring.current.put(0.0)
+            lit.back(0.3)
+        return value() if lit.ring.current.get() else math.nan
+
+    lit.det.value = dump
+    policy = BadPoints(unusable=("retry", "stop"), in_a_row=1)
+    assert scan(lit, on_bad_point=policy).points == 40
+    kinds = {e["intervention_kind"] for e in lit.events("interventions")}
+    assert kinds == {"quarantine"}
+    check_learned(lit)
 
 
 def test_a_time_budget_ends_the_wait_for_beam(lit: Any) -> None:
