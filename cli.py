@@ -180,6 +180,54 @@ def resume(
     _print_outcome(run_resume(out, uid, tiled=tiled), as_json)
 
 
+@app.command(epilog="Example: skysteer replay 3c93f54e --out runs --agent slads --agent raster")
+def replay(
+    uid: Annotated[
+        str | None, typer.Argument(help="The run's uid or its beginning; the latest without it.")
+    ] = None,
+    out: Out = Path("runs"),
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An agent; may be given several times. Without one an adaptive scan is checked "
+            "decision by decision, and another run replayed by slads."
+        ),
+    ] = None,
+    coverage: Annotated[
+        list[float] | None, typer.Option(help="May be given several times.")
+    ] = None,
+    batch: Batch = None,
+    seed: Seed = 1,
+    options: Options = "{}",
+    key: Annotated[str | None, typer.Option(help="Data key of the readings.")] = None,
+    tiled: Annotated[str | None, typer.Option(help="Read from this Tiled server.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let agents scan what a past run has measured, or check its decisions."""
+    from .workers import ONE_THREAD
+
+    os.environ.update(ONE_THREAD)  # before numpy and torch: agents decide in this process
+    from .session import run_replay
+
+    rows = run_replay(
+        out,
+        uid,
+        agent or (),
+        coverage or (),
+        tiled=tiled,
+        batch=batch,
+        seed=seed,
+        options=_options(options),
+        key=key,
+    )
+    if as_json:
+        for row in rows:
+            print(_json(row), flush=True)
+    else:
+        shown = list(rows)
+        _print_table(shown, tuple(shown[0]) if shown else ())
+
+
 @app.command(
     epilog="Example: skysteer simulate --image map.tif --agent slads-net --agent raster "
     "--coverage 0.05 --coverage 0.1 --json"

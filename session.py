@@ -399,25 +399,69 @@ def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -
     return {**outcome, "resumed_from": before}
 
 
-def _past(out: Path, uid: str | None, tiled: str | None) -> Past:
-    """What a folder or a catalog holds of a scan; a run whose process has died is closed."""
-    from .agent import History
-    from .storage import close_run, open_catalog, read_chain
+def run_replay(
+    out: Path,
+    uid: str | None,
+    agents: Sequence[str],
+    coverages: Sequence[float] = (),
+    *,
+    tiled: str | None = None,
+    key: str | None = None,
+    **settings: Any,
+) -> Iterator[dict[str, Any]]:
+    """Let agents scan what a past run has measured; without any, check its decisions.
+
+    Parameters
+    ----------
+    out, uid, tiled
+        As in ``run_resume``.
+    agents, coverages, key, **settings
+        As in ``rehearsal.replay`` and ``rehearsal.read_past_scan``.
+
+    Yields
+    ------
+    dict
+        As ``rehearsal.replay`` or ``rehearsal.check_decisions``.
+    """
+    from .agent import check_agent
+    from .rehearsal import check_decisions, read_past_scan, replay
+    from .storage import as_one_run
+
+    for agent in agents:
+        check_agent(agent)
+    chain = _chain(out, uid, tiled)
+    if not agents and not coverages and chain[0].start.get("skysteer"):
+        yield check_decisions(d for run in chain for d in run.documents(doubles=True))
+        return
+    past = read_past_scan(list(as_one_run(chain)), key)
+    yield from replay(past, agents or ("slads",), coverages, **settings)
+
+
+def _chain(out: Path, uid: str | None, tiled: str | None) -> list[RecordedRun]:
+    """A run and those that it goes on with, from the folder's journal, or from a catalog."""
+    from .storage import open_catalog, read_chain
 
     journal = (out / "journal").is_dir() and tiled is None
     if not (journal or tiled or (out / "catalog").is_dir()):
-        raise FileNotFoundError(
-            f"expected a folder of runs, but {out} holds none: name one by --out"
-        )
+        raise FileNotFoundError(f"expected a folder of runs, but {out} has none: name one by --out")
     try:
         source = out if journal else open_catalog(tiled or out)
-        runs = read_chain(source, uid or -1, lambda: open_catalog(out))
-        if close_run(out, runs[-1].start["uid"]):
-            runs = [*runs[:-1], *_with_last(None, out, runs[-1].start["uid"])]
+        return read_chain(source, uid or -1, lambda: open_catalog(out))
     except KeyError as error:
-        raise ValueError(
-            f"{error.args[0]}; `skysteer runs --out {out}` lists what it has"
-        ) from error
+        raise ValueError(f"{error.args[0]}; `skysteer runs --out {out}` lists them") from error
+
+
+def _past(out: Path, uid: str | None, tiled: str | None) -> Past:
+    """What a folder or a catalog holds of a scan; a run whose process has died is closed."""
+    from .agent import History
+    from .storage import check_abandoned, close_run
+
+    runs = _chain(out, uid, tiled)
+    last = runs[-1].start["uid"]
+    if close_run(out, last):
+        runs = [*runs[:-1], *_with_last(None, out, last)]
+    elif runs[-1].stop is None:
+        check_abandoned(runs[-1])
     return Past(History.of(d for run in runs for d in run.documents(doubles=True)), runs)
 
 

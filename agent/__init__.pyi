@@ -22,6 +22,7 @@ from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour
 from .sampler import Choice, Request, Sampler
 from .scan_agent import AgentServer, ScanAgent
+from .scanned_grid import grid_of_positions, scanned_grid, steering_key
 from .slads import SladsNet
 from .spread import Spread
 from .stage_time import StageTime
@@ -79,6 +80,7 @@ __all__ = [
     "detail_of",
     "dose",
     "expected_error",
+    "grid_of_positions",
     "halton_pixels",
     "keep_out_zone",
     "largest_batch",
@@ -88,7 +90,9 @@ __all__ = [
     "path_length",
     "points",
     "sampler_names",
+    "scanned_grid",
     "standing_orders",
+    "steering_key",
     "subgrid_pixels",
     "time",
     "tour",

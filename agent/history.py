@@ -11,7 +11,7 @@ import numpy as np
 from event_model import EventPage, unpack_event_page
 from numpy.typing import NDArray
 
-from .batch_progress import BatchProgress
+from .batch_progress import ONCE_MORE, BatchProgress
 from .documents import EventReader
 from .grid import ScanGrid
 from .intervention import INTERVENTIONS, Intervention
@@ -156,12 +156,15 @@ class History:
 
     @property
     def exposures(self) -> int:
-        """Exposures made: as the last decision counted them, and an event each since then."""
-        if not self.decisions:
-            return self.events
-        last = self.decisions[-1]
-        before = {entry.id for entry in self.log[: last.heard]}
-        return last.exposures + len({entry.id for entry in self.log[last.heard :]} - before)
+        """Number of exposures so far, repeated ones included: rather one too many than too few."""
+        last = self.decisions[-1] if self.decisions else None
+        heard, counted = (last.heard, last.exposures) if last else (0, 0)
+        known = {entry.id for entry in self.log[:heard]}
+        since = {entry.id for entry in self.log[heard:]} - known
+        tried = [each for each in self.interventions if each.seen >= heard]
+        # of what was tried in vain, and under way when the run was cut off, there is no reading
+        in_vain = sum(each.kind in ONCE_MORE for each in tried)
+        return counted + len(since) + in_vain + (not self.finished)
 
     @property
     def finished(self) -> str:

@@ -30,12 +30,12 @@ class PastDecision:
         How many interventions were known when it was made.
     heard : int
         Length of the observation log when it was read.
+    exposures : int
+        How many exposures had been made by then, repeated ones included.
     stop : int
         0 of a batch; 1 where the run was done, 2 where it was given up.
     stop_reason : str
         Why the run ended there.
-    exposures : int
-        How many exposures had been made when it was read, repeated ones included.
     """
 
     decision: Decision
@@ -43,14 +43,17 @@ class PastDecision:
     asked: int
     told: int
     heard: int
+    exposures: int
     stop: int
     stop_reason: str
-    exposures: int
 
     @classmethod
     def from_event(cls, data: Mapping[str, Any], name: str = "decision") -> PastDecision:
         """Read it from an event's data."""
         said = {key.removeprefix(f"{name}_"): value for key, value in data.items()}
+        # 0.1 did not say these yet
+        said = {"told": 0, "heard": said["seen"] + said["pending_count"], **said}
+        said = {"exposures": said["heard"], **said}
         count = int(said["count"])
         return cls(
             Decision(
@@ -65,9 +68,8 @@ class PastDecision:
             pending=_pixels(
                 said["pending_rows"], said["pending_columns"], int(said["pending_count"])
             ),
-            **{key: int(said[key]) for key in ("asked", "told", "heard", "stop")},
+            **{key: int(said[key]) for key in ("asked", "told", "heard", "exposures", "stop")},
             stop_reason=str(said["stop_reason"]),
-            exposures=int(said["exposures"]),
         )
 
 

@@ -4,6 +4,7 @@ from .batches import ScanOutcome
 from .beam import RingCheck
 from .dry_run import DryRun, dry_run
 from .inbox import Inbox, me
+from .redecide import decide_again
 from .resume import resume_scan
 from .shutter import ScanShutter
 
@@ -15,6 +16,7 @@ __all__ = [
     "ScanOutcome",
     "ScanShutter",
     "adaptive_scan",
+    "decide_again",
     "dry_run",
     "me",
     "resume_scan",

@@ -13,9 +13,9 @@ from .point import PerStep
 from .request import data_key
 
 SETTINGS = (
-    *("until", "batch", "key", "dwell", "settle", "seed", "prefetch", "keep_out", "stage"),
-    *("largest_step", "on_bad_point", "beam"),
-)
+    "until batch key dwell settle seed prefetch keep_out largest_step stage on_bad_point beam "
+    "approval"
+).split()
 """Settings of the scan that its record holds and ``adaptive_scan`` takes, under the same name."""
 
 OF_THE_RUN = frozenset(
@@ -61,7 +61,8 @@ def resume_scan(
     decision_timeout, per_step, md
         As in ``adaptive_scan``.
     **changes
-        What else to change of the scan's settings.
+        Further devices that the scan needs (``shutter``, ``inbox``), and what to change of its
+        settings.
 
     Returns
     -------
@@ -95,10 +96,13 @@ def resume_scan(
     slow, fast = (
         (of_axis[axis["name"]], axis["start"], axis["stop"], axis["num"]) for axis in axes
     )
-    settings = {name: record[name] for name in SETTINGS if name in record}
+    settings: dict[str, Any] = {name: record[name] for name in SETTINGS if name in record}
     if record.get("batch_grows"):
         settings["batch"] = None
     settings["decision_timeout"] = decision_timeout or record["decision_timeout"]
+    settings["then"] = _goal(record.get("then"))
+    if record.get("shutter") and "shutter" not in changes:
+        raise ValueError(f"run {past.uid} had a shutter, {record['shutter']}: give shutter=")
     user = {key: value for key, value in past.starts[0].items() if key not in OF_THE_RUN}
     return (
         yield from adaptive_scan(
@@ -112,6 +116,12 @@ def resume_scan(
             md={**user, **(md or {})},
         )
     )
+
+
+def _goal(goal: Mapping[str, Any] | None) -> str | tuple[int, int] | None:
+    if goal is None:
+        return None
+    return "best" if "to" in goal else (goal["row"], goal["column"])
 
 
 def _documents(

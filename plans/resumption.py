@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import bluesky.plan_stubs as bps
-import numpy as np
 
 from ..agent import History, Interruption, PastDecision
 from .batch import Batch
 from .batches import AdaptiveRun, measure_batch
 from .decider import Decider
 from .logbook import Plan
+from .people import await_approval
 from .point import measure_point
+from .redecide import by_agents, what_differs
 from .waiting import wait_for_future
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
     recheck = yield from _recheck(past, decider)
     interruption = past.interruption(run.ahead)
     reader.recall(past.log, past.interventions)
-    decider.recall(past.made, past.seconds)
     run.measurement.exposures.made = past.exposures
+    decider.recall(past.made, past.seconds)
     if interruption is not None and interruption.asked is not None:
         decider.ask_again(interruption.asked)
 
@@ -75,9 +76,11 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
             what=recheck.what,
         )
         if interruption is not None:
+            batch = run.decider.batch = _batch(interruption)
+            yield from await_approval(run.ears, batch)
             for pixel in interruption.again:
                 yield from measure_point(run.measurement, pixel)
-            yield from measure_batch(_batch(interruption), run, interruption.done)
+            yield from measure_batch(batch, run, interruption.done)
 
     return replace(run, opening=opening)
 
@@ -114,13 +117,13 @@ def _rests(motor: Any, patience: float) -> Plan:
 
 def _recheck(past: History, decider: Decider) -> Plan:
     """Find out whether the agent decides as it did; if not, since when."""
-    if not past.made:
+    chosen = by_agents(past.made)
+    if not chosen:
         return Recheck()
-    last = past.made[-1]
-    number = last.decision.number
-    if not (yield from _difference(past, last, decider)):
+    number = chosen[-1].decision.number
+    if not (yield from _difference(past, chosen[-1], decider)):
         return Recheck(number)
-    for each in past.made:
+    for each in chosen:
         what = yield from _difference(past, each, decider)
         if what:
             logger.warning(
@@ -137,13 +140,9 @@ def _recheck(past: History, decider: Decider) -> Plan:
 def _difference(past: History, each: PastDecision, decider: Decider) -> Plan:
     """What differs when a decision is made once more; empty where nothing does."""
     again = decider.answer_at(past.before(each))
-    if again is None:
-        return "pixels"
-    yield from wait_for_future(again, math.inf)
-    made: Batch = again.result(timeout=0)
-    if made.decision.digest != each.decision.digest:
-        return "digest"
-    return "" if np.array_equal(made.decision.pixels, each.decision.pixels) else "pixels"
+    if again is not None:
+        yield from wait_for_future(again, math.inf)
+    return what_differs(again and again.result(timeout=0), each)
 
 
 def _batch(interruption: Interruption) -> Batch:

@@ -271,25 +271,55 @@ def compare_agents(
     if seed != int(seed) or seed < 0:
         raise ValueError(f"seed must be a whole number, 0 or more, but {seed} came")
     size = BATCH if batch is None and stage is None else batch
+    truths = {str(image): load_truth(image, beam_px) for image in images}
+    given = _by_agent(agents, options or {})
+    for image, agent, share, trajectory in trajectories(
+        truths, agents, coverages, batch=size, seed=seed, options=given, stage=stage
+    ):
+        row = assess(truths[image], trajectory, share, agent, given[agent], stage)
+        yield {"image": image, **row}
+
+
+def trajectories(
+    truths: Mapping[str, NDArray[np.float64]],
+    agents: Sequence[str],
+    coverages: Sequence[float],
+    *,
+    batch: int | None,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    stage: StageTime | None = None,
+) -> Iterator[tuple[str, str, float, Trajectory]]:
+    """Run every agent on every truth, as ``compare_agents`` does on images.
+
+    Parameters
+    ----------
+    truths : mapping of str to (M, N) ndarray of float64
+        By name.
+
+    Yields
+    ------
+    (str, str, float, Trajectory)
+        A truth's name, an agent, a coverage, and what the agent measured up to there or further.
+    """
     given = _by_agent(agents, options or {})
     plans = [
         (agent, shares) for agent in agents for shares in designs(agent, coverages, given[agent])
     ]
-    truths = {str(image): load_truth(image, beam_px) for image in images}
     total = sum(points_at(shares[-1], t.shape) for t in truths.values() for _, shares in plans)
     with tqdm(total=total, unit="pt", delay=2.0, leave=False, disable=None) as bar:
-        for image, truth in truths.items():
+        for name, truth in truths.items():
             for agent, shares in plans:
                 num = points_at(shares[-1], truth.shape)
                 # a refresh would draw at once, before the delay is over
-                bar.set_description(f"{Path(image).name} {agent}", refresh=False)
+                bar.set_description(f"{Path(name).name} {agent}", refresh=False)
                 done = 0
-                marks = [points_at(share, truth.shape) for share in shares if size is None]
+                marks = [points_at(share, truth.shape) for share in shares if batch is None]
                 for measured, trajectory in run_agent(
                     truth,
                     agent,
                     num,
-                    batch=size,
+                    batch=batch,
                     seed=seed,
                     options=given[agent],
                     stage=stage,
@@ -299,10 +329,7 @@ def compare_agents(
                     done = measured
                     if trajectory is not None:
                         for share in shares:
-                            yield {
-                                "image": image,
-                                **assess(truth, trajectory, share, agent, given[agent], stage),
-                            }
+                            yield name, agent, share, trajectory
 
 
 def _by_agent(agents: Sequence[str], options: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -1,5 +1,12 @@
 from .catalog import open_catalog
-from .chain import LiveRunError, as_one_run, close_run, documents_of_chain, read_chain
+from .chain import (
+    LiveRunError,
+    as_one_run,
+    check_abandoned,
+    close_run,
+    documents_of_chain,
+    read_chain,
+)
 from .delivery import Delivery
 from .encoding import decode_line, encode_line
 from .journal import Document, Journal, read_journal
@@ -20,6 +27,7 @@ __all__ = [
     "RecordedRun",
     "Store",
     "as_one_run",
+    "check_abandoned",
     "close_run",
     "complete",
     "decode_line",

@@ -2,13 +2,14 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .destination import Destination
 from .encoding import encode_line
-from .journal import SUFFIX, Document, is_live, read_journal_from
+from .journal import SUFFIX, Document, read_journal_from
 from .read import RecordedRun, read_run
 from .runs import complete, list_runs
 from .writer import DIED
@@ -133,10 +134,29 @@ def close_run(folder: str | os.PathLike[str], uid: str, reason: str = DIED) -> b
     return True
 
 
-def is_being_measured(folder: str | os.PathLike[str], uid: str) -> bool:
-    """Say whether some process still writes a run into a folder's journal."""
-    path = _file(Path(folder), uid)
-    return path is not None and is_live(path)
+def check_abandoned(run: RecordedRun, patience: float = 300.0) -> None:
+    """Refuse to take a run of a catalog for dead whose process may still write it.
+
+    Parameters
+    ----------
+    run : RecordedRun
+        Without a stop document.
+    patience : float
+        Seconds since its last document, after which nobody can be writing it any more.
+
+    Raises
+    ------
+    LiveRunError
+        If it is younger.
+    """
+    latest = max(doc["time"] for _, doc in run.documents() if "time" in doc)
+    ago = time.time() - latest
+    if ago < patience:
+        raise LiveRunError(
+            f"run {run.start['uid']} has no end in the catalog, and its last document is "
+            f"{ago:.0f} s old: its process may still be at work; wait until that is {patience:g} s "
+            "ago, or resume where its journal is"
+        )
 
 
 def _file(folder: Path, uid: str) -> Path | None:

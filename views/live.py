@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from event_model import EventPage, unpack_event_page
 
+from ..agent import scanned_grid
 from .easel import AT_EXIT, EaselProcess, NotebookImage, in_notebook
-from .summary import grid_of
 
 SMALL = 1000  # numbers of a reading; what has more is no part of the picture
 
@@ -130,7 +130,7 @@ class LiveMap:
         if self._run is not None:
             return
         with contextlib.suppress(ValueError):
-            grid_of(start)
+            scanned_grid(start)
             if self._easel is None or not self._easel.open:
                 self._easel = EaselProcess(self._drawing, self._show)
             self._easel.begin(start)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import EventReader, ScanGrid
+from ..agent import EventReader, ScanGrid, scanned_grid, steering_key
 from ..models import ErrorMap, SparseScan
 from .summary import (
     DECISIONS,
@@ -19,8 +19,6 @@ from .summary import (
     MeasuredPoint,
     RunSummary,
     decision_of,
-    grid_of,
-    steering_key,
     stop_reason_of,
     units_of,
 )
@@ -94,7 +92,7 @@ class LiveScan:
 
     def __init__(self, start: Mapping[str, Any], current: str | None = None) -> None:
         self.start = start
-        self.grid: ScanGrid = grid_of(start)
+        self.grid: ScanGrid = scanned_grid(start)
         self._current_key = current
         self._descriptors: list[Mapping[str, Any]] = []
         self._streams: dict[str, str] = {}

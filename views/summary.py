@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import Axis, EventReader, Observation, Observations, ScanGrid
+from ..agent import EventReader, Observation, Observations, ScanGrid, scanned_grid, steering_key
 from ..models import SparseScan
 from ..storage import last_wins
 
@@ -163,7 +163,7 @@ def summarize(documents: Documents) -> RunSummary:
     start, stop = starts[0], next((doc for name, doc in once if name == "stop"), None)
     streams = {doc["uid"]: doc["name"] for name, doc in once if name == "descriptor"}
     descriptors = [doc for name, doc in once if name == "descriptor" and doc["name"] == PRIMARY]
-    grid, key = grid_of(start), steering_key(start, descriptors)
+    grid, key = scanned_grid(start), steering_key(start, descriptors)
     events = _events(once, streams, PRIMARY)
     measured = _measured(grid, key, descriptors, events)
     _check_on_grid(start, grid, measured)
@@ -183,41 +183,6 @@ def summarize(documents: Documents) -> RunSummary:
         seconds=float(max(doc.get("time", 0.0) for _, doc in once) - start["time"]),
         stop_reason=stop_reason_of(stop, decisions),
     )
-
-
-def grid_of(start: Mapping[str, Any]) -> ScanGrid:
-    """The grid of an adaptive scan, or of any plan that describes two axes as grid_scan does."""
-    if record := start.get("skysteer"):
-        return ScanGrid.from_description(record["grid"])
-    try:
-        if str(start.get("plan_name")).startswith("rel_"):
-            raise ValueError("its extents are relative to where the motors stood")
-        names = [fields[0] for fields, _ in start["hints"]["dimensions"]]
-        slow, fast = (
-            Axis(name, float(first), float(last), int(num))
-            for name, (first, last), num in zip(
-                names, start["extents"], start["shape"], strict=True
-            )
-        )
-        return ScanGrid(slow, fast)
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"run {start.get('uid', '?')} ({start.get('plan_name', 'unknown plan')}) cannot be "
-            "drawn as a map: its start document must give two axes in hints.dimensions, extents "
-            f"and shape, as grid_scan and adaptive_scan do ({error!r})"
-        ) from error
-
-
-def steering_key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
-    """The steering key; of other plans the first hinted field of the first detector."""
-    if record := start.get("skysteer"):
-        return str(record["key"])
-    detector = next(iter(start.get("detectors") or []), "")
-    for descriptor in descriptors:
-        fields = descriptor.get("hints", {}).get(detector, {}).get("fields", [])
-        for key in [*fields, *descriptor.get("object_keys", {}).get(detector, [])]:
-            return str(key)
-    return str(detector)
 
 
 def _events(

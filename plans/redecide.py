@@ -1,0 +1,70 @@
+"""Making past decisions once more, from the documents alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..agent import AgentServer, EventReader, Guard, History, PastDecision, ScanGrid, parse
+from ..workers import LocalWorker
+from .advisor import Advisor
+from .batch import Batch
+from .decider import INJECTED, Decider
+from .request import keep_out_zones, step_lengths
+
+
+def decide_again(past: History) -> Iterator[tuple[int, str]]:
+    """Make every decision of an agent's in a scan once more, in this process.
+
+    Yields
+    ------
+    (int, str)
+        The decision's number and what differs: ``digest`` (made from something else), ``pixels``
+        (made otherwise), or nothing.
+
+    Raises
+    ------
+    ValueError
+        If the agent cannot be built.
+    """
+    record = past.record
+    grid = ScanGrid.from_description(record["grid"])
+    zones = keep_out_zones(record.get("keep_out", ()))
+    guard = Guard(grid, lambda position: None, zones, step_lengths(record.get("largest_step")))
+    blocked = np.argwhere(guard.forbidden()).tolist()
+    spec = {**record, "growing": record.get("batch_grows", False), "blocked": blocked}
+    advisor = Advisor(_in_this_process, spec, guard, record["decision_timeout"])
+    try:
+        _check_agent(advisor)
+        reader = EventReader(grid, record["key"])
+        decider = Decider(advisor, reader, parse(record["until"]), record["batch"])
+        for each in by_agents(past.made):
+            again = decider.answer_at(past.before(each))
+            yield each.decision.number, what_differs(again and again.result(), each)
+    finally:
+        advisor.close()
+
+
+def by_agents(made: Sequence[PastDecision]) -> list[PastDecision]:
+    """Leave out the batches that people chose."""
+    return [each for each in made if each.decision.source != INJECTED]
+
+
+def what_differs(again: Batch | None, past: PastDecision) -> str:
+    """Compare a decision with that of the past: ``digest``, ``pixels`` or nothing differs."""
+    if again is None or again.decision.digest != past.decision.digest:
+        return "digest"
+    return "" if np.array_equal(again.decision.pixels, past.decision.pixels) else "pixels"
+
+
+def _in_this_process(spec: Mapping[str, Any]) -> LocalWorker:
+    return LocalWorker(AgentServer, spec)
+
+
+def _check_agent(advisor: Advisor) -> None:
+    try:
+        advisor.describe_agent().result()
+    except Exception as error:
+        raise ValueError(f"agent {advisor.agent!r} cannot be built: {error}") from error
