@@ -6,23 +6,25 @@ from ..models import ErrorMap, load_error_network
 from .sampler import Choice, Request
 from .spread import checked_flatness, choose_from, rehearse
 
-POWER = 1.7  # of the distance to the nearest point
+POWER = 2.1  # of the distance to the nearest point
+GAIN_SHARE = 0.5  # of the expected gain against the pixel's own expected error, in the exponent
 
 
 class Slads:
-    """Chooses pixels by the squared error that a small network expects there.
+    """Chooses pixels by the squared error that a small network expects there, and around them.
 
     The network sees 24 numbers of a pixel's neighbourhood that neither scale nor offset of the
-    values changes, and corrects the first-sight error of `Spread`.  Pixels on their way, and
-    those chosen before in the batch, count as measured.
+    values changes.  It corrects the first-sight error of `Spread` twice: to the pixel's own error,
+    and to what measuring it takes off the whole map.  The score is the geometric mean of both.
+    Pixels on their way, and those chosen before in the batch, count as measured.
 
     Parameters
     ----------
     weights : str, optional
         A safetensors file of weights; the shipped ones where not given.
     flatness : float
-        The score is divided by the neighbours' variance to this power, 0 to 1: with 0 the points
-        serve the NRMSE alone, with 0.15 they serve the SSIM too.
+        The score is divided by the neighbours' variance to this power, 0 to 1: more serves the
+        SSIM at the price of the NRMSE.
 
     Raises
     ------
@@ -33,7 +35,7 @@ class Slads:
     start = 0.01
     large_batches = True
 
-    def __init__(self, weights: str | None = None, flatness: float = 0.15) -> None:
+    def __init__(self, weights: str | None = None, flatness: float = 0.0) -> None:
         self.weights = weights
         self.flatness = checked_flatness(flatness)
         self._layers, self._sha256 = load_error_network(weights)
@@ -54,6 +56,10 @@ class Slads:
         """
         if self._map is None:
             self._map = ErrorMap(
-                request.scan.shape, self._layers, power=POWER, flatness=self.flatness
+                request.scan.shape,
+                self._layers,
+                power=POWER,
+                flatness=self.flatness,
+                gain_share=GAIN_SHARE,
             )
         return choose_from(self._map, request)

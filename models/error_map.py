@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from .best_first import BestFirst
 from .local_features import FEATURES, UNAVAILABLE, describe_pixels, residuals_of, score_pixels
+from .measuring_gain import gains_of
 from .neighbour_tables import TILE, NeighbourTables
 from .scan import SparseScan
 
 BLOCK = 1 << 18  # pixels scored at a time where all are, to bound the memory
 FIRST_PREFIX = 16  # values, all of which set the scale; of more, a power of 2
-NO_LAYERS = tuple(np.empty(s, np.float32) for s in ((0, 0), 0, (0, 0), 0, 0, 0))
+NO_LAYERS = tuple(np.empty(s, np.float32) for s in ((0, 0), 0, (0, 0), 0, (0, 0), 0))
 SSIM_FLOOR = 4.5e-4  # C2/2 = 0.03^2/2 of the structural similarity index, in squares of the range
 
 
@@ -31,13 +32,16 @@ class ErrorMap:
     shape : (2,) tuple of int
         Rows and columns.
     layers : sequence of 6 ndarray of float32, optional
-        Weights (F, H1), (H1,), (H1, H2), (H2,), (H2,), (1,) of a network that corrects the
-        expected error, in octaves; none where not given.
+        Weights (F, H1), (H1,), (H1, H2), (H2,), (H2, 2), (2,) of a network that corrects the
+        expected error and the expected gain, in octaves; none where not given.
     power : float
         Scores grow with the distance to the nearest measured pixel to this power.
     flatness : float
         Scores are divided by the neighbours' variance to this power: 0 seeks the least square
         error, 0.25 evens out the error relative to the structure, as the SSIM does.
+    gain_share : float
+        Weight of the network's correction of the gain against that of the pixel's own error in
+        the logarithm of the score, 0 to 1.
     """
 
     FEATURES = FEATURES
@@ -49,9 +53,11 @@ class ErrorMap:
         *,
         power: float = 2.0,
         flatness: float = 0.0,
+        gain_share: float = 0.0,
     ) -> None:
         self._layers = NO_LAYERS if layers is None else tuple(layers)
         self._power, self._flatness = float(power), float(flatness)
+        self._gain_share = float(gain_share)
         self._reset(shape)
 
     def _reset(self, shape: tuple[int, int]) -> None:
@@ -143,6 +149,23 @@ class ErrorMap:
         )
         return features, np.ldexp(energies, 2 * self._scale[0])
 
+    def gains(self, pixels: NDArray[np.int64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(U,) squared error that measuring each of some pixels would take off the whole map.
+
+        Below 0 where it would mislead.  ``truth`` is the (M, N) image that is being scanned; the
+        result is in squares of its unit.
+        """
+        tables = self._tables
+        found = gains_of(
+            pixels,
+            tables.neighbours,
+            tables.reach,
+            self._measured,
+            self._image,
+            self._scaled(truth),
+        )
+        return np.ldexp(found, 2 * self._scale[0])
+
     def _extend(self, fresh: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         self._image[fresh[:, 0], fresh[:, 1]] = self._scaled(values)
         self._tables.insert(fresh)
@@ -183,7 +206,7 @@ class ErrorMap:
             self._image,
             self._residuals,
             self._layers,
-            (self._power, self._flatness, SSIM_FLOOR * self._scale[2]),
+            (self._power, self._flatness, SSIM_FLOOR * self._scale[2], self._gain_share),
             self._near,
             self._error,
             self._score,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from .local_features import FEATURES
+from .local_features import ANSWERS, FEATURES
 
 SHIPPED = Path(__file__).with_name("error_network.safetensors")
 NAMES = ("first.weight", "first.bias", "second.weight", "second.bias", "last.weight", "last.bias")
@@ -30,8 +30,8 @@ def load_error_network(path: str | PathLike[str] | None = None) -> tuple[Layers,
     Returns
     -------
     layers : tuple of 6 ndarray of float32
-        Weights (24, H1), (H1,), (H1, H2), (H2,), (H2,), (1,): two hidden layers of ReLUs, then the
-        correction of the expected squared error, in octaves.
+        Weights (24, H1), (H1,), (H1, H2), (H2,), (H2, 2), (2,): two hidden layers of ReLUs, then
+        the corrections of the expected squared error and of the expected gain, in octaves.
     sha256 : str
         Of the file, in hex.
 
@@ -76,11 +76,11 @@ def _checked(layers: Layers, what: str) -> Layers:
     """Refuse what the compiled loops could not walk safely."""
     shapes = [array.shape for array in layers]
     one, two = (shape[-1] if shape else 0 for shape in (shapes[0], shapes[2]))
-    expected = [(FEATURES, one), (one,), (one, two), (two,), (two,), (1,)]
+    expected = [(FEATURES, one), (one,), (one, two), (two,), (two, ANSWERS), (ANSWERS,)]
     if shapes != expected or one % 4 or two % 2:
         raise ValueError(
             f"{what} has layers of shapes {shapes}: expected (24, H1), (H1,), (H1, H2), (H2,), "
-            "(H2,), (1,), H1 a multiple of 4, H2 an even number"
+            "(H2, 2), (2,), H1 a multiple of 4, H2 an even number"
         )
     layers = tuple(np.ascontiguousarray(array, dtype=np.float32) for array in layers)
     if not all(np.isfinite(array).all() for array in layers):

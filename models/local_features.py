@@ -9,9 +9,12 @@ For a pixel with neighbours i = 1..10 at squared distances d_i, w_i = 1/d_i:
 * 24 features, most of them logarithms of ratios to E0, which neither scale nor offset of the values
   nor a flip or a turn of the image changes.
 
-A network corrects E0 by a factor.  Blocks of pixels, so that the loops run along them in vector
-registers: 0.4 us a pixel, network included, where numpy takes 0.9.  All in one file, as what numba
-has compiled and kept on disk does not notice when a function of another file changes.
+A network corrects E0 by a factor; by a second one it makes d E0 the gain, the squared error that
+measuring the pixel takes off the map, its surroundings included.
+
+Blocks of pixels, so that the loops run along them in vector registers: 0.4 us a pixel, network
+included, where numpy takes 0.9.  All in one file, as what numba has compiled and kept on disk does
+not notice when a function of another file changes.
 """
 
 from __future__ import annotations
@@ -24,9 +27,10 @@ from numba import njit
 from .neighbour_tables import CLOSE, NEIGHBOURS, NOBODY
 
 FEATURES = 24
+ANSWERS = 2  # corrections of the error, and of the gain
 FLOOR = 1e-6  # of E0, in squares of the values' spread: what is flat ranks by distance alone
 CLIP = 12.0  # of the features, octaves
-LOWEST, HIGHEST = -6.0, 6.0  # of the correction, octaves
+LOWEST, HIGHEST = -6.0, 6.0  # of a correction, octaves
 UNAVAILABLE = np.float32(-np.inf)  # score of what has been measured
 LANES = 64  # pixels of a block
 ZERO = np.float32(0)
@@ -195,17 +199,18 @@ def _logarithms(basics, x):
 
 @_compiled
 def _perceive(x, layers, h1, h2, out):
-    """Two hidden layers of ReLUs on a block of pixels."""
+    """Two hidden layers of ReLUs on a block of pixels, and both corrections."""
     w1, b1, w2, b2, w3, b3 = layers
     _dense(x, w1, b1, h1)
     _dense(h1, w2, b2, h2)
-    for b in range(LANES):
-        out[b] = b3[0]
-    for k in range(w3.size):
+    for o in range(ANSWERS):
         for b in range(LANES):
-            out[b] += h2[k, b] * w3[k]
-    for b in range(LANES):
-        out[b] = min(max(out[b], np.float32(LOWEST)), np.float32(HIGHEST))
+            out[o, b] = b3[o]
+        for k in range(h2.shape[0]):
+            for b in range(LANES):
+                out[o, b] += h2[k, b] * w3[k, o]
+        for b in range(LANES):
+            out[o, b] = min(max(out[o, b], np.float32(LOWEST)), np.float32(HIGHEST))
 
 
 @_compiled
@@ -230,10 +235,11 @@ def _dense(x, weights, bias, out):
 def score_pixels(pixels, neighbours, image, residuals, layers, how, near, error, score):
     """Estimate, expected squared error and score of (U, 2) unmeasured pixels, into their maps.
 
-    ``how`` holds the exponent a of the distance, the exponent g of the normaliser and its floor:
-    score = log2(d^a E / (S + floor)^g).  ``near`` takes squared distances.
+    ``how`` holds the exponent a of the distance, the exponent g of the normaliser and its floor,
+    and the weight h of the gain's correction against the error's:
+    score = log2(d^a E0 / (S + floor)^g) + (1 - h) m1 + h m2.  ``near`` takes squared distances.
     """
-    power, gamma, floor = how
+    power, gamma, floor, gain_share = how
     learned = layers[0].size > 0
     w, v, e = np.empty(NEIGHBOURS), np.empty(NEIGHBOURS), np.empty(NEIGHBOURS)
     dy, dx = np.empty(NEIGHBOURS), np.empty(NEIGHBOURS)
@@ -241,7 +247,7 @@ def score_pixels(pixels, neighbours, image, residuals, layers, how, near, error,
     x = np.ones((FEATURES if learned else 0, LANES), np.float32)
     h1 = np.empty((layers[1].size, LANES), np.float32)
     h2 = np.empty((layers[3].size, LANES), np.float32)
-    correction = np.zeros(LANES, np.float32)
+    correction = np.zeros((ANSWERS, LANES), np.float32)
     for begin in range(0, pixels.shape[0], LANES):
         lanes = min(LANES, pixels.shape[0] - begin)
         for b in range(lanes):
@@ -255,8 +261,9 @@ def score_pixels(pixels, neighbours, image, residuals, layers, how, near, error,
         for b in range(lanes):
             row, column = pixels[begin + b, 0], pixels[begin + b, 1]
             near[row, column] = np.int32(basics[3, b] + 0.5)
-            error[row, column] = basics[1, b] * 2.0 ** correction[b]
-            value = octaves(basics[1, b]) + correction[b] + 0.5 * power * octaves(basics[3, b])
+            error[row, column] = basics[1, b] * 2.0 ** correction[0, b]
+            value = octaves(basics[1, b]) + 0.5 * power * octaves(basics[3, b])
+            value += (1.0 - gain_share) * correction[0, b] + gain_share * correction[1, b]
             if gamma > 0:
                 value -= gamma * octaves(basics[2, b] + floor)
             score[row, column] = value

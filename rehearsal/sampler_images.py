@@ -58,25 +58,28 @@ def lessons(number: int, seed: int) -> Iterator[Image]:
     rng = np.random.default_rng(seed)
     kinds = (*SPECIMENS, *SYNTHETIC)
     for k in range(number):
-        side = int(rng.integers(128, 193))
+        side = int(rng.integers(112, 193))
         if k % 3 == 0:
-            image = _crop(
-                picture(str(rng.choice(LEARNT_FROM)), int(rng.integers(side, 400))), side, rng
-            )
+            image = _glimpse(side, rng)
         else:
             image = specimen(
                 str(rng.choice(kinds)), (side, side), int(rng.integers(FIRST_HELD_OUT_SEED))
             )
             image = gaussian_filter(image, rng.uniform(0.5, 3.0)) if rng.random() < 0.2 else image
+            image = image * _glimpse(side, rng) if rng.random() < 0.15 else image
         image = image.max() - image if rng.random() < 0.25 else image
         if rng.random() < 0.35 and np.ptp(image) > 0:
             image = counted(image, float(10 ** rng.uniform(1, 3.5)), rng)
         yield image
 
 
-def _crop(image: Image, side: int, rng: np.random.Generator) -> Image:
+def _glimpse(side: int, rng: np.random.Generator) -> Image:
+    """Crop one of the pictures at some size, and bend its greys."""
+    image = picture(str(rng.choice(LEARNT_FROM)), int(rng.integers(side, 450)))
     top, left = rng.integers(len(image) - side + 1, size=2)
-    return image[top : top + side, left : left + side]
+    image = image[top : top + side, left : left + side]
+    image = (image - image.min()) / (np.ptp(image) or 1.0)
+    return image ** (2.0 ** rng.uniform(-1, 1)) if rng.random() < 0.5 else image
 
 
 def _field(rng: np.random.Generator, shape: tuple[int, int], slope: float, length: float) -> Image:

@@ -14,17 +14,20 @@ from tqdm import tqdm
 
 from ..agent import halton_pixels
 from ..models import ErrorMap, SparseScan, save_error_network
-from ..models.local_features import HIGHEST, LOWEST
+from ..models.local_features import ANSWERS, HIGHEST, LOWEST
 from .sampler_images import lessons
 
 HIDDEN = (48, 24)
-POWER = 1.7  # of the distance in the scores by which the training scans are made
-ROUNDS = (60, 110, 150)  # images of each round; the first is sampled by the training-free score
+POWERS = (1.5, 2.4)  # of the distance in the scores by which training scans are made, at random
+FLATNESSES = (0.0, 0.2)  # the same of the neighbours' variance
+GAIN_SHARES = (0.2, 0.8)  # and the gain's weight against the error's
+ROUNDS = (80, 180, 340)  # images of each round; the first is sampled by the training-free score
 COVERAGE = (0.01, 0.27)
 LOOKS = 8  # moments of a scan that are learnt from
-SAMPLES = 900  # pixels of each; a third of them among those that score best
-DECISION = 0.003  # of the raster in a batch
-LARGEST_RATIO = 60.0  # of the squared error to the first-sight one: a cap, against outliers
+SAMPLES = 600  # pixels of each; a third of them among those that score best
+DECISION = 0.005  # of the raster in a batch
+LARGEST_RATIO = 60.0  # of an error or a gain to the first-sight one: a cap, against outliers
+LEAST_RATIO = -20.0  # of a gain: a point that misleads
 OCTAVE = float(np.log(2.0))
 
 Layers = tuple[NDArray[np.float32], ...]
@@ -37,8 +40,9 @@ class Lesson:
     Attributes
     ----------
     features : (S, 24) ndarray of float32
-    ratios : (S,) ndarray of float32
-        Squared error over the first-sight expectation.
+    ratios : (S, 2) ndarray of float32
+        Squared error over the first-sight expectation; what measuring the pixel would take off
+        the map's squared errors, over that expectation times the squared distance.
     even : (S,) ndarray of bool
         Drawn evenly from the raster, not for its score.
     """
@@ -54,7 +58,7 @@ class Lesson:
 
 
 def train(
-    out: Path, *, seed: int = 0, rounds: tuple[int, ...] = ROUNDS, epochs: int = 12
+    out: Path, *, seed: int = 0, rounds: tuple[int, ...] = ROUNDS, epochs: int = 10
 ) -> dict[str, object]:
     """Train with a progress bar and write the weights.
 
@@ -106,7 +110,13 @@ def train(
 def look(truth: NDArray[np.float64], layers: Layers | None, *, seed: int) -> Lesson:
     """Scan an image by the network, or without one by the training-free score, and learn."""
     rng = np.random.default_rng([seed, 1])
-    error_map = ErrorMap(truth.shape, layers, power=2.0 if layers is None else POWER)
+    error_map = ErrorMap(
+        truth.shape,
+        layers,
+        power=rng.uniform(*POWERS),
+        flatness=rng.uniform(*FLATNESSES),
+        gain_share=rng.uniform(*GAIN_SHARES),
+    )
     parts = []
     for scan in scans(truth, error_map, rng, seed):
         unmeasured = scan.unmeasured
@@ -118,7 +128,9 @@ def look(truth: NDArray[np.float64], layers: Layers | None, *, seed: int) -> Les
         pixels = unmeasured[drawn]
         features, energies = error_map.features(pixels)
         at = (pixels[:, 0], pixels[:, 1])
-        ratios = np.square(truth[at] - error_map.image[at]) / energies
+        gains = error_map.gains(pixels, truth) / error_map.near[at]
+        ratios = np.column_stack([np.square(truth[at] - error_map.image[at]), gains])
+        ratios /= energies[:, None]
         even = np.arange(len(drawn)) < 2 * SAMPLES // 3
         parts.append(Lesson(features, ratios.astype(np.float32), even))
     return Lesson.of(parts)
@@ -144,10 +156,10 @@ def scans(
 
 
 def fit(lesson: Lesson, epochs: int, seed: int, bar: tqdm) -> Layers:
-    """Fit the correction m: the loss ``t exp(-m) + m`` is least where m is log E[t]."""
+    """Fit the corrections m: the loss ``t exp(-m) + m`` is least where m is log E[t]."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.from_numpy(lesson.features)
-    targets = torch.from_numpy(np.minimum(lesson.ratios, LARGEST_RATIO))
+    targets = torch.from_numpy(np.clip(lesson.ratios, LEAST_RATIO, LARGEST_RATIO))
     mean, deviation = features.mean(dim=0), features.std(dim=0) + 1e-3
     network = _first_network(generator)
     batches = len(features) // 2048 + 1
@@ -155,11 +167,9 @@ def fit(lesson: Lesson, epochs: int, seed: int, bar: tqdm) -> Layers:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=epochs * batches)
     for _ in range(epochs):
         for rows in torch.randperm(len(features), generator=generator).chunk(batches):
-            octaves = (
-                network((features[rows] - mean) / deviation).squeeze(-1).clamp(LOWEST, HIGHEST)
-            )
+            octaves = network((features[rows] - mean) / deviation).clamp(LOWEST, HIGHEST)
             m = OCTAVE * octaves
-            loss = (targets[rows] * torch.exp(-m) + m).mean()
+            loss = (targets[rows] * torch.exp(-m) + m).sum(dim=1).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -169,28 +179,28 @@ def fit(lesson: Lesson, epochs: int, seed: int, bar: tqdm) -> Layers:
 
 
 def correction(layers: Layers, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(S,) octaves by which the network corrects the first-sight error."""
+    """(S, 2) octaves by which the network corrects first-sight error and gain."""
     w1, b1, w2, b2, w3, b3 = layers
     hidden = np.maximum(np.maximum(features @ w1 + b1, 0) @ w2 + b2, 0)
     return np.clip(hidden @ w3 + b3, LOWEST, HIGHEST).astype(np.float64)
 
 
 def likelihood_gain(layers: Layers, lesson: Lesson) -> float:
-    """Nats by which the network foretells better than one factor for all."""
-    t = np.minimum(lesson.ratios, LARGEST_RATIO).astype(np.float64)
-    m = OCTAVE * correction(layers, lesson.features)
+    """Nats by which the network foretells errors better than one factor for all."""
+    t = np.minimum(lesson.ratios[:, 0], LARGEST_RATIO).astype(np.float64)
+    m = OCTAVE * correction(layers, lesson.features)[:, 0]
     return float(np.log(t.mean()) + 1 - (t * np.exp(-m) + m).mean())
 
 
 def _balanced(layers: Layers, lesson: Lesson) -> Layers:
-    """Shift all corrections so that the loss is least on the evenly drawn pixels.
+    """Shift all corrections of the error so that the loss is least on the evenly drawn pixels.
 
     Ratios are capped as in the loss: where the map is exact but for a speck they have no bound.
     """
-    t = np.minimum(lesson.ratios, LARGEST_RATIO)[lesson.even].astype(np.float64)
-    m = OCTAVE * correction(layers, lesson.features[lesson.even])
+    t = np.minimum(lesson.ratios[lesson.even, 0], LARGEST_RATIO).astype(np.float64)
+    m = OCTAVE * correction(layers, lesson.features[lesson.even])[:, 0]
     shift = np.log2((t * np.exp(-m)).mean())
-    return (*layers[:-1], (layers[-1] + shift).astype(np.float32))
+    return (*layers[:-1], (layers[-1] + [shift, 0.0]).astype(np.float32))
 
 
 def _first_network(generator: torch.Generator) -> nn.Sequential:
@@ -200,7 +210,7 @@ def _first_network(generator: torch.Generator) -> nn.Sequential:
         nn.ReLU(),
         nn.Linear(HIDDEN[0], HIDDEN[1]),
         nn.ReLU(),
-        nn.Linear(HIDDEN[1], 1),
+        nn.Linear(HIDDEN[1], ANSWERS),
     )
     for layer in network:
         if isinstance(layer, nn.Linear):
@@ -214,5 +224,5 @@ def _layers(network: nn.Sequential, mean: torch.Tensor, deviation: torch.Tensor)
     first, second, last = (layer for layer in network if isinstance(layer, nn.Linear))
     w1 = (first.weight / deviation).T
     b1 = first.bias - mean @ w1
-    arrays = (w1, b1, second.weight.T, second.bias, last.weight[0], last.bias)
+    arrays = (w1, b1, second.weight.T, second.bias, last.weight.T, last.bias)
     return tuple(a.detach().numpy().astype(np.float32).copy() for a in arrays)

@@ -6,14 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skysteer.models import ErrorMap, SparseScan, inverse_distance
-from skysteer.models.local_features import FEATURES, coarse, octaves
+from skysteer.models.local_features import ANSWERS, FEATURES, coarse, octaves
 
 NOTHING = np.empty((0, 2), dtype=np.int64)
 
 
 def some_layers(seed=0, hidden=(8, 4)):
     rng = np.random.default_rng(seed)
-    shapes = [(FEATURES, hidden[0]), (hidden[0],), hidden, (hidden[1],), (hidden[1],), (1,)]
+    first, second = hidden
+    shapes = [(FEATURES, first), first, hidden, second, (second, ANSWERS), ANSWERS]
     return tuple(rng.normal(0, 0.3, shape).astype(np.float32) for shape in shapes)
 
 
@@ -45,7 +46,7 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("shape", [(37, 50), (1, 120), (90, 1)])
 def test_a_map_grown_batch_by_batch_equals_one_made_at_once(layers, flatness, shape):
     truth = some_truth(shape, 3)
-    options = {"power": 0.85, "flatness": flatness}
+    options = {"power": 0.85, "flatness": flatness, "gain_share": 0.4}
     grown = ErrorMap(shape, layers, **options)
     pixels = start(shape, 1, 6)
     while len(pixels) < truth.size:
@@ -98,6 +99,32 @@ def test_expected_errors_are_the_formula_worked_out_by_hand():
         expected = (loo + variance) / 2 + floor
         # Residuals are kept to two bits of the mantissa: their squares to 27 %.
         assert error_map.squared_error[row, column] == pytest.approx(expected, rel=0.27)
+
+
+@pytest.mark.parametrize("num", [3, 12, 70])
+def test_a_gain_is_what_the_map_comes_nearer_to_the_truth_by_one_more_point(num):
+    truth = some_truth((26, 31), 6)
+    pixels = start(truth.shape, 3, num)
+    error_map = ErrorMap(truth.shape)
+    error_map.update(scan_of(truth, pixels))
+    unmeasured = scan_of(truth, pixels).unmeasured[::41]
+    off = np.square(truth - inverse_distance(scan_of(truth, pixels))).sum()
+    for pixel, gain in zip(unmeasured, error_map.gains(unmeasured, truth), strict=True):
+        more = scan_of(truth, np.vstack([pixels, pixel]))
+        left = np.square(truth - inverse_distance(more)).sum()
+        assert gain == pytest.approx(off - left, rel=1e-9, abs=1e-9 * off)
+
+
+def test_the_share_of_the_gain_moves_scores_and_no_expected_error():
+    truth = some_truth((24, 24), 3)
+    scan = scan_of(truth, start(truth.shape, 5, 60))
+    maps = [ErrorMap(truth.shape, some_layers(), gain_share=share) for share in (0.0, 0.5, 1.0)]
+    for error_map in maps:
+        error_map.update(scan)
+    error, both, gain = (m.score[tuple(scan.unmeasured.T)] for m in maps)
+    assert np.abs(gain - error).max() > 0.1
+    np.testing.assert_allclose(both, (error + gain) / 2, atol=1e-5)
+    np.testing.assert_array_equal(maps[0].squared_error, maps[2].squared_error)
 
 
 def test_a_revised_value_begins_anew():

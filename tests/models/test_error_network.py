@@ -8,12 +8,12 @@ from safetensors.numpy import save
 
 from skysteer.models import load_error_network, save_error_network
 from skysteer.models.error_network import NAMES
-from skysteer.models.local_features import FEATURES
+from skysteer.models.local_features import ANSWERS, FEATURES
 
 
 def some_layers(h1=8, h2=4):
     rng = np.random.default_rng(0)
-    shapes = [(FEATURES, h1), (h1,), (h1, h2), (h2,), (h2,), (1,)]
+    shapes = [(FEATURES, h1), (h1,), (h1, h2), (h2,), (h2, ANSWERS), (ANSWERS,)]
     return tuple(rng.normal(size=shape).astype(np.float32) for shape in shapes)
 
 
@@ -53,7 +53,8 @@ def test_other_weights_are_refused(tmp_path):
     [
         {0: np.zeros((3, 8))},
         {1: np.zeros(7)},
-        {5: np.zeros(2)},
+        {5: np.zeros(1)},
+        {4: np.zeros(4), 5: np.zeros(1)},
         {2: np.zeros((4, 8))},
         {4: np.zeros(())},
     ],

@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_file_and_another_another(tmp_path):
     files = [(tmp_path / f"{k}.safetensors").read_bytes() for k in range(3)]
     assert files[0] == files[1] != files[2]
     assert reports[0]["sha256"] == load_error_network(tmp_path / "0.safetensors")[1]
-    assert reports[0]["images"] == 3 and reports[0]["samples"] == 3 * 8 * 900
+    assert reports[0]["images"] == 3 and reports[0]["samples"] == 3 * 8 * 600
     assert np.isfinite(reports[0]["gain"])
 
 
@@ -31,20 +31,26 @@ def test_it_learns_the_expectation_and_not_the_median():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(200_000, 24)).astype(np.float32)
     true = features[:, 0]
-    ratios = (np.exp2(true) * rng.exponential(size=len(true))).astype(np.float32)
+    errors = np.exp2(true) * rng.exponential(size=len(true))
+    # Gains that are as often losses, and twice as large on average as the errors.
+    gains = errors * rng.choice([-3.0, 7.0], size=len(true))
+    ratios = np.column_stack([errors, gains]).astype(np.float32)
     lesson = Lesson(features, ratios, np.ones(len(ratios), dtype=bool))
     octaves = correction(fit(lesson, 4, 0, Silent()), features)
     for some in (true > 0.5, np.abs(true) < 0.5, true < -0.5):
         # An exponential's median lies 0.53 octaves below its expectation.
-        assert (octaves - true)[some].mean() == pytest.approx(0, abs=0.25)
+        assert (octaves[:, 0] - true)[some].mean() == pytest.approx(0, abs=0.25)
+        assert (octaves[:, 1] - true)[some].mean() == pytest.approx(1, abs=0.3)
 
 
 def test_a_lesson_holds_the_error_that_was_made():
     truth = specimen("cells", (64, 64), 5)
     lesson = look(truth, None, seed=1)
-    assert len(lesson.ratios) == 8 * 900 and lesson.even.sum() == 8 * 600
-    assert (lesson.ratios >= 0).all() and np.isfinite(lesson.features).all()
-    assert 0.1 < np.mean(np.minimum(lesson.ratios, 60)) < 10
+    errors, gains = lesson.ratios.T
+    assert len(errors) == 8 * 600 and lesson.even.sum() == 8 * 400
+    assert (errors >= 0).all() and np.isfinite(lesson.features).all()
+    assert 0.1 < np.mean(np.minimum(errors, 60)) < 10
+    assert gains.min() < 0 < np.median(gains)
 
 
 def test_what_is_learnt_from_and_what_is_judged_by_share_nothing():
@@ -58,7 +64,7 @@ def test_what_is_learnt_from_and_what_is_judged_by_share_nothing():
 def test_lessons_come_from_the_seed():
     for one, other in zip(lessons(5, 1), lessons(5, 1), strict=True):
         np.testing.assert_array_equal(one, other)
-        assert 128 <= one.shape[0] == one.shape[1] <= 192 and np.ptp(one) > 0
+        assert 112 <= one.shape[0] == one.shape[1] <= 192 and np.ptp(one) > 0
 
 
 @pytest.mark.parametrize("kind", [*sampler_images.SPECIMENS, *sampler_images.SYNTHETIC])
