@@ -7,9 +7,9 @@ import contextlib
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import IO, Any, cast
 
 import orjson
@@ -17,8 +17,7 @@ import orjson
 from ..storage import encode_line
 
 AT_EXIT = 10.0  # s that the last picture may take when the interpreter ends
-
-Documents = SimpleQueue[tuple[str, Mapping[str, Any]] | None]
+GATHER = 0.25  # s in which documents gather: a thread that wakes for each one disturbs the scan
 
 
 class EaselProcess:
@@ -44,7 +43,8 @@ class EaselProcess:
         self.done = threading.Event()
         self.open = True
         self._drawn = drawn
-        self._documents: Documents = SimpleQueue()
+        self._documents: deque[tuple[str, Mapping[str, Any]]] = deque()
+        self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._command = [
             *(sys.executable, "-P", "-m", "skysteer.views.live_process"),
@@ -62,12 +62,12 @@ class EaselProcess:
     def send(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document; of a process that has ended none."""
         if self.open:
-            self._documents.put((name, doc))
+            self._documents.append((name, doc))
 
     def end(self) -> None:
         """Nothing more comes: draw what is left, and end."""
         self.open = False
-        self._documents.put(None)
+        self._ended.set()
 
     def close(self, timeout: float = AT_EXIT) -> None:
         """End it, and wait for that; kill it when it is still there after so many seconds."""
@@ -101,10 +101,12 @@ class EaselProcess:
         atexit.unregister(self.close)
 
     def _write(self, pipe: IO[bytes]) -> None:
-        for name, doc in iter(self._documents.get, None):
-            pipe.write(encode_line(name, doc))
-            if self._documents.empty():
-                pipe.flush()
+        ended = False
+        while not ended:
+            ended = self._ended.wait(GATHER)  # before the look: what came before the end is seen
+            while self._documents:
+                pipe.write(encode_line(*self._documents.popleft()))
+            pipe.flush()
 
     def _listen(self, pipe: IO[bytes]) -> None:
         for line in pipe:

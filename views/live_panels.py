@@ -74,23 +74,26 @@ def coarsened(order: Image, block: int) -> Image:
 def draw_scores(axes: Axes, batch: Batch, measured: NDArray[np.bool_]) -> None:
     """Draw what each target of the batch was expected to gain, in the order of the visit."""
     visit = np.arange(1, len(batch.pixels) + 1)
-    done = measured[tuple(batch.pixels.T)]
     axes.set(xlabel="target, in the order of the visit", ylabel="expected gain (largest = 1)")
-    axes.set_xlim(0.5, max(len(visit), 2) + 0.5)
+    axes.set(xlim=(0.5, max(len(visit), 2) + 0.5), ylim=(0, 1.25))  # room for the legend
+    plain(axes)
+    tick(axes.xaxis, whole=True)
     if not np.isfinite(batch.scores).any():
-        text = "low-discrepancy points,\nchosen without a look at the values"
-        if batch.decision.source != "start":
-            text = f"{batch.decision.source} gives no scores"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=INK)
-    largest = np.nanmax(np.abs(batch.scores), initial=0.0) or 1.0
-    heights = np.nan_to_num(batch.scores / largest)
+        axes.text(0.5, 0.5, _unscored(batch), transform=axes.transAxes, ha="center", va="center")
+        return
+    heights = np.nan_to_num(batch.scores / (np.nanmax(np.abs(batch.scores)) or 1.0))
+    done = measured[tuple(batch.pixels.T)]
     for label, which, colour in (("measured", done, "#bbbbbb"), ("next", ~done, SECOND)):
         if which.any():
             axes.bar(visit[which], heights[which], width=0.8, color=colour, label=label)
-    axes.set_ylim(min(0.0, heights.min()), 1.25)  # room for the legend
+    axes.set_ylim(min(0.0, heights.min()), 1.25)
     axes.legend(loc="upper right", borderaxespad=0, ncols=2)
-    plain(axes)
-    tick(axes.xaxis, whole=True)
+
+
+def _unscored(batch: Batch) -> str:
+    if batch.decision.source == "start":
+        return "low-discrepancy points,\nchosen without a look at the values"
+    return f"{batch.decision.source} gives no scores"
 
 
 def draw_estimate(axes: Axes, view: LiveView) -> None:

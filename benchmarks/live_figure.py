@@ -1,0 +1,129 @@
+"""What a live picture costs a scan of 512 x 512 pixels at 10 ms a point.
+
+As a share of the scan's time: how long the RunEngine's thread is in the callback, and the
+processor time that the callback and its threads take in the scan's process.  And the time from
+point to point without and with the picture, in turns (ABBA), which tells too what the drawing
+process takes from the machine.
+
+    python benchmarks/live_figure.py --points 400 --rounds 4 [--picture live.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from bluesky import RunEngine
+
+from skysteer.plans import adaptive_scan
+from skysteer.simulators import SoftMicroscope
+from skysteer.views import LiveMap
+
+SIDE = 512
+OURS = "live-picture"
+
+
+class Watched:
+    """A live picture, and what it takes of this process.
+
+    Parameters
+    ----------
+    live : LiveMap
+    """
+
+    def __init__(self, live: LiveMap) -> None:
+        self.live = live
+        self.in_callback = self.cpu = self.in_threads = 0.0
+
+    def __call__(self, name: str, doc: Any) -> None:
+        began, cpu = time.perf_counter(), time.thread_time()
+        self.live(name, doc)
+        self.in_callback += time.perf_counter() - began
+        self.cpu += time.thread_time() - cpu
+        if name == "stop":
+            self.in_threads = _cpu_of_threads(OURS)
+
+
+def _cpu_of_threads(name: str) -> float:
+    """Processor seconds of this process' threads of that name."""
+    ids = {t.native_id for t in threading.enumerate() if t.name.startswith(name)}
+    return sum(t.user_time + t.system_time for t in psutil.Process().threads() if t.id in ids)
+
+
+def scan(points: int, watched: Watched | None, seed: int) -> tuple[list[float], float]:
+    """Scan; returns the times of the points and the seconds that it took."""
+    microscope = SoftMicroscope(shape=(SIDE, SIDE), real_time=True, dwell=0.01, seed=1)
+    end = (SIDE - 1) * 0.1
+    times: list[float] = []
+
+    def note(name: str, doc: Any) -> None:
+        if name == "event" and "counter" in doc["data"]:
+            times.append(time.perf_counter())
+
+    RE = RunEngine({}, context_managers=[])
+    RE.subscribe(note)
+    if watched is not None:
+        RE.subscribe(watched)
+    plan = adaptive_scan(
+        [microscope.counter, microscope.ring],
+        "slads",
+        *(microscope.y, 0, end, SIDE, microscope.x, 0, end, SIDE),
+        until=f"points({points})",
+        seed=seed,
+    )
+    RE(plan)
+    return times, times[-1] - times[0]
+
+
+def measure(points: int, rounds: int, picture: Path) -> dict[str, float]:
+    """Scan without and with the picture, in turns."""
+    without: list[float] = []
+    with_it: list[float] = []
+    seconds = in_callback = cpu = in_threads = 0.0
+    scan(50, None, 0)  # what is compiled or loaded at first use
+    for k in range(2 * rounds):
+        if k % 4 in (0, 3):
+            without.extend(np.diff(scan(points, None, k)[0]))
+            continue
+        watched = Watched(LiveMap(picture, window=False))
+        times, took = scan(points, watched, k)
+        watched.live.wait()
+        with_it.extend(np.diff(times))
+        seconds += took
+        in_callback += watched.in_callback
+        in_threads += watched.in_threads
+        cpu += watched.cpu
+    middle, middle_with = np.median(without), np.median(with_it)
+    return {
+        "points": len(with_it),
+        "callback_share": in_callback / seconds,
+        "cpu_share": (cpu + in_threads) / seconds,
+        "cpu_us_per_point": 1e6 * (cpu + in_threads) / len(with_it),
+        "ms_per_point_without": 1e3 * float(middle),
+        "ms_per_point_with": 1e3 * float(middle_with),
+        "slower_by": float(middle_with / middle - 1),
+        "mean_slower_by": float(np.mean(with_it) / np.mean(without) - 1),
+    }
+
+
+def main() -> None:
+    """Measure, and print one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--points", type=int, default=400, help="of each scan")
+    parser.add_argument("--rounds", type=int, default=4, help="scans of each kind")
+    parser.add_argument("--picture", type=Path, help="keep the last picture here")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = measure(asked.points, asked.rounds, asked.picture or Path(folder) / "live.png")
+    print(json.dumps({name: round(value, 5) for name, value in outcome.items()}))
+
+
+if __name__ == "__main__":
+    main()
