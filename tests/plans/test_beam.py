@@ -44,8 +44,26 @@ def lit(bench: Any) -> Any:
     bench.det = FaultyCounter(
         lambda: (1.0 + bench.x.position + 30 * bench.y.position) * bench.ring.current.get() / 100
     )
-    bench.back = lambda seconds: threading.Timer(seconds, bench.ring.current.put, [100.0]).start()
     return bench
+
+
+def put(bench: Any, current: float) -> None:
+    """Change the current, and wait until all that listen have heard."""
+    heard = threading.Event()
+
+    def hear(**_: Any) -> None:
+        heard.set()
+
+    bench.ring.current.subscribe(hear, run=False)  # the last to hear
+    bench.ring.current.put(current)
+    assert heard.wait(60)
+    bench.ring.current.clear_sub(hear)
+
+
+def dump(bench: Any, low: float = 0.0) -> None:
+    """Lose the beam for a while."""
+    put(bench, low)
+    threading.Timer(0.3, bench.ring.current.put, [100.0]).start()
 
 
 def scan(bench: Any, check: Any = CHECK, **changes: Any) -> Any:
@@ -77,14 +95,12 @@ def check_learned(bench: Any) -> None:
 def test_a_reading_without_beam_is_taken_back_and_made_again(lit: Any, low: float) -> None:
     value = lit.det.value
 
-    def dump() -> float:
-        if lit.det.counts == 12 and not dumped:
-            dumped.append(lit.ring.current.put(low))
-            lit.back(0.3)
+    def count() -> float:
+        if lit.det.counts == 12:
+            dump(lit, low)
         return value()
 
-    dumped: list[Any] = []
-    lit.det.value = dump
+    lit.det.value = count
     outcome = scan(lit)
     assert outcome.points == 40
     assert 12 in quarantined(lit)
@@ -100,12 +116,11 @@ def test_a_reading_without_beam_is_taken_back_and_made_again(lit: Any, low: floa
 def test_a_current_that_comes_late_takes_the_last_reading_back(lit: Any) -> None:
     """The counts are those of a dying beam already, when the ring still tells the old current."""
 
-    def dump(name: str, document: dict[str, Any]) -> None:
+    def hear(name: str, document: dict[str, Any]) -> None:
         if name == "event" and document["seq_num"] == 9 and "det" in document["data"]:
-            lit.ring.current.put(0.0)
-            lit.back(0.3)
+            dump(lit)
 
-    lit.RE.subscribe(dump)
+    lit.RE.subscribe(hear)
     assert scan(lit).points == 40
     assert 9 in quarantined(lit)
     assert set(quarantined(lit)) <= {8, 9}
@@ -117,15 +132,13 @@ def test_a_suspender_of_the_profile_holds_the_scan_meanwhile(lit: Any) -> None:
     lit.det.seconds = 0.02
     dumps = []
 
-    def dump(name: str, document: dict[str, Any]) -> None:
-        if name == "event" and "det" in document["data"] and document["seq_num"] in (7, 20):
-            if document["seq_num"] in dumps:
-                return
-            dumps.append(document["seq_num"])
-            threading.Timer(0.01, lit.ring.current.put, [0.0]).start()  # in the next exposure
-            lit.back(0.3)
+    def hear(name: str, document: dict[str, Any]) -> None:
+        number = document["seq_num"] if name == "event" and "det" in document["data"] else 0
+        if number in {7, 20} - set(dumps):
+            dumps.append(number)
+            threading.Timer(0.01, dump, [lit]).start()  # in the next exposure
 
-    lit.RE.subscribe(dump)
+    lit.RE.subscribe(hear)
     outcome = scan(lit)
     assert dumps == [7, 20]
     assert outcome.points == 40
@@ -136,7 +149,7 @@ def test_a_suspender_of_the_profile_holds_the_scan_meanwhile(lit: Any) -> None:
 
 def test_a_beam_that_stays_away_ends_the_run_in_order(lit: Any) -> None:
     value = lit.det.value
-    lit.det.value = lambda: (lit.det.counts == 5 and lit.ring.current.put(0.0)) or value()
+    lit.det.value = lambda: (lit.det.counts == 5 and put(lit, 0.0)) or value()
     outcome = scan(lit, RingCheck("ring_current", 50.0, patience=0.5))
     assert "no beam for 0.5 s (ring_current)" in outcome.stop_reason
     assert 5 in quarantined(lit)
@@ -148,13 +161,12 @@ def test_a_reading_without_beam_is_no_bad_point(lit: Any) -> None:
     """A monitor without beam makes the normalised reading NaN, time and again."""
     value = lit.det.value
 
-    def dump() -> float:
+    def count() -> float:
         if lit.det.counts == 12:
-            lit.ring.current.put(0.0)
-            lit.back(0.3)
+            dump(lit)
         return value() if lit.ring.current.get() else math.nan
 
-    lit.det.value = dump
+    lit.det.value = count
     policy = BadPoints(unusable=("retry", "stop"), in_a_row=1)
     assert scan(lit, on_bad_point=policy).points == 40
     kinds = {e["intervention_kind"] for e in lit.events("interventions")}
@@ -164,7 +176,7 @@ def test_a_reading_without_beam_is_no_bad_point(lit: Any) -> None:
 
 def test_a_time_budget_ends_the_wait_for_beam(lit: Any) -> None:
     value = lit.det.value
-    lit.det.value = lambda: (lit.det.counts == 5 and lit.ring.current.put(0.0)) or value()
+    lit.det.value = lambda: (lit.det.counts == 5 and put(lit, 0.0)) or value()
     assert scan(lit, until="points(40) | time(1.5)").stop_reason == "time of 1.5 s"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -51,12 +52,15 @@ def test_no_target_lies_in_a_polygon(guarded: Any) -> None:
 
 
 def test_a_move_that_is_repeated_after_a_pause_is_asked_for_again(guarded: Any) -> None:
-    guarded.x.hangs = times(1, RuntimeError("on its way"))
-    guarded.RE.loop.call_later(1.0, lambda: guarded.RE.loop.create_task(pause()))
+    first = times(1, RuntimeError("on its way"))
 
-    async def pause() -> None:
-        await guarded.RE._request_pause_coro()
+    def on_its_way(value: float) -> Exception | None:
+        hangs = first(value)
+        if hangs is not None:
+            threading.Thread(target=guarded.RE.request_pause).start()
+        return hangs
 
+    guarded.x.hangs = on_its_way
     guarded.start(guarded.plan(AGENT, **OPTIONS))
     assert guarded.RE.state == "paused"
     (target,) = guarded.x.sent
