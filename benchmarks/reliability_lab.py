@@ -124,15 +124,25 @@ class Lab:
     def heal(self) -> None:
         """Let all faults go, and wait until nothing moves or counts any more."""
         os.kill(self.ioc.pid, signal.SIGCONT)
-        for name, pv in self._faults.items():
-            if name not in ONCE:
-                pv.write([0], timeout=30)
-        for axis in (self.stage.x, self.stage.y):
-            axis.motor_stop.put(1, wait=False)
-        self.counter.acquire.put(0, use_complete=False)
-        rests = lambda: self.stage.x.motor_done_move.get(use_monitor=False)  # noqa: E731
-        while not (rests() and self.stage.y.motor_done_move.get(use_monitor=False)):
-            time.sleep(0.02)
+        deadline = time.monotonic() + HANGING
+        while not self._healed():
+            if time.monotonic() > deadline:
+                raise RuntimeError("the microscope does not come to rest: see its process")
+            time.sleep(0.05)
+
+    def _healed(self) -> bool:
+        """Try to; a client that has lost the IOC needs some time to find it again."""
+        try:
+            for name, pv in self._faults.items():
+                if name not in ONCE:
+                    pv.write([0], timeout=5)
+            self.counter.acquire.put(0, use_complete=False)
+            axes = (self.stage.x, self.stage.y)
+            for axis in axes:
+                axis.motor_stop.put(1, wait=False)
+            return all(axis.motor_done_move.get(use_monitor=False) for axis in axes)
+        except Exception:
+            return False
 
 
 def run(lab: Lab, schedule: Schedule) -> Outcome:
