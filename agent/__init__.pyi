@@ -18,6 +18,7 @@ from .message import Message, detail_of
 from .observations import Observation, Observations
 from .orders import Orders, standing_orders
 from .past_decision import GIVEN_UP, PastDecision
+from .peer import Peer
 from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour
 from .sampler import Choice, Request, Sampler
@@ -59,6 +60,7 @@ __all__ = [
     "Observations",
     "Orders",
     "PastDecision",
+    "Peer",
     "Progress",
     "RasterSubgrid",
     "RefusedTargetError",

@@ -142,20 +142,54 @@ class ScanAgent:
         wanted = 1 if num_points is None else num_points
         following = self.observations.next_id
         decision = self.decide(wanted, number=following)
+        first = following // self.grid.size + 1
         return [
-            {"_id": following + k, **self.grid.position((int(row), int(column)))}
-            for k, (row, column) in enumerate(decision.pixels)
+            {"_id": self._id(first + k, pixel), **self.grid.position(pixel)}
+            for k, pixel in enumerate((int(row), int(column)) for row, column in decision.pixels)
         ]
 
     def ingest(self, points: Iterable[Mapping[str, Any]]) -> None:
-        """Learn points: mappings with ``_id``, the measured position by axis name, the value."""
+        """Learn points: mappings with ``_id``, the measured position by axis name, the value.
+
+        A suggestion's outcome may leave the position out; a point that nobody suggested may have
+        any ``_id``, or none.
+
+        Raises
+        ------
+        ValueError
+            For a point without the value, or of which nobody can say where it was measured.
+        """
         for point in points:
-            number = point.get("_id", self.observations.next_id)
-            row, column = self.grid.pixel(point) or (-1, -1)
+            if self.key not in point:
+                raise ValueError(f"a point needs its value {self.key!r}, but {dict(point)} came")
+            number, (row, column) = self._place(point)
             self.observe([(number, row, column, point[self.key])])
+
+    def register_failures(self, suggestions: Iterable[Mapping[str, Any]]) -> None:
+        """Learn that suggestions could not be measured: they are not suggested again."""
+        self.ingest({**suggestion, self.key: np.nan} for suggestion in suggestions)
 
     ask = suggest
     tell = ingest
+
+    def _id(self, serial: int, pixel: tuple[int, int]) -> int:
+        """A number that grows from one suggestion to the next, and says its pixel."""
+        return serial * self.grid.size + pixel[0] * self.grid.shape[1] + pixel[1]
+
+    def _place(self, point: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
+        """The number of a point, and its pixel."""
+        given = point.get("_id")
+        number = int(given) if isinstance(given, int | np.integer) else None
+        if self.grid.slow.name in point and self.grid.fast.name in point:
+            pixel = self.grid.pixel(point) or (-1, -1)
+            return self.observations.next_id if number is None else number, pixel
+        if number is None or number < self.grid.size:
+            raise ValueError(
+                f"a point needs its position in {self.grid.slow.name!r} and "
+                f"{self.grid.fast.name!r}, or the '_id' of its suggestion, but {dict(point)} came"
+            )
+        row, column = divmod(number % self.grid.size, self.grid.shape[1])
+        return number, (row, column)
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
         """Tell id, position and outcome of the highest value measured; empty before the first."""

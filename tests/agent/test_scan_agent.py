@@ -205,3 +205,46 @@ def test_a_rule_on_the_expected_error_works_with_agents_that_expect_none():
         )
     assert np.isnan(errors[0])
     assert errors[-1] < errors[1]
+
+
+def test_an_outcome_may_leave_out_where_its_suggestion_was() -> None:
+    agent, again = ScanAgent(GRID, Corner(), key="counts"), ScanAgent(GRID, Corner(), key="counts")
+    suggested = agent.suggest(8)
+    assert len({each["_id"] for each in suggested}) == 8
+    assert [each["_id"] for each in suggested] == sorted(each["_id"] for each in suggested)
+    for each in reversed(suggested):  # in any order, and to an agent that has suggested nothing
+        again.ingest([{"_id": each["_id"], "counts": each["x"]}])
+    agent.ingest([{**each, "counts": each["x"]} for each in suggested])
+    assert again.suggest(3) == agent.suggest(3)
+    assert_array_equal(again.reconstruct(), agent.reconstruct())
+
+
+def test_a_baseline_that_nobody_suggested_is_learned_where_it_was_measured() -> None:
+    agent = ScanAgent(GRID, Corner(), key="counts")
+    agent.ingest([{"_id": "baseline", "y": 2.0, "x": 0.4, "counts": 9.0}])
+    assert agent.observations.best is not None
+    assert (agent.observations.best.row, agent.observations.best.column) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("point", "why"),
+    [
+        ({"_id": "baseline", "counts": 1.0}, "needs its position"),
+        ({"_id": 3, "counts": 1.0}, "needs its position"),
+        ({"counts": 1.0}, "needs its position"),
+        ({"_id": 1, "y": 2.0, "x": 0.4}, "needs its value 'counts'"),
+    ],
+)
+def test_a_point_of_which_something_is_missing_is_refused(point: dict, why: str) -> None:
+    agent = ScanAgent(GRID, Corner(), key="counts")
+    with pytest.raises(ValueError, match=why):
+        agent.ingest([point])
+    assert len(agent.observations) == 0
+
+
+def test_a_suggestion_that_failed_is_not_made_again() -> None:
+    agent = ScanAgent(GRID, Corner(), key="counts")
+    failed = agent.suggest(12)
+    agent.register_failures(failed)
+    again = agent.suggest(30)
+    assert not {(p["y"], p["x"]) for p in failed} & {(p["y"], p["x"]) for p in again}
