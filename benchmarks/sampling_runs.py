@@ -29,7 +29,7 @@ STATIC = ("raster", "uniform", "low-discrepancy")
 AGENTS = {
     "spread": ("skysteer.agent:Spread", {}),
     "slads": ("skysteer.agent:Slads", {}),
-    "slads-nrmse": ("skysteer.agent:Slads", {"flatness": 0.0}),
+    "slads-ssim": ("skysteer.agent:Slads", {"flatness": 0.15}),
 }
 
 
