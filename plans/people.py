@@ -93,8 +93,10 @@ def move_at_the_end(ears: Ears, scan: Measurement, then: Mapping[str, Any] | Non
     if refused:
         yield from ears.logbook.record(REFUSED, "guard", what="move", why=refused[0])
         return
-    yield from move_to(scan, ears.decider.grid.position(pixel))
-    yield from bps.checkpoint()
+    failed = yield from move_to(scan, ears.decider.grid.position(pixel))
+    if failed:
+        yield from ears.logbook.record(REFUSED, "policy", what="move", why=failed)
+        return
     detail = {**(goal or {}), "row": pixel[0], "column": pixel[1]}
     yield from ears.logbook.record(MOVED, "then", **detail)
 

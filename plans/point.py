@@ -34,12 +34,22 @@ def measure_point(scan: Measurement, pixel: Pixel) -> Plan:
 def move_to(scan: Measurement, position: Mapping[str, float]) -> Plan:
     """Drive the stage to a position (motor units by axis), in steps that the guard lets through.
 
-    Raises
-    ------
-    RefusedTargetError
-        If the guard refuses it.
+    Returns
+    -------
+    str
+        Why it did not get there; empty where it did. Without a policy it raises instead.
     """
-    yield from scan.attempt().run(_move(scan, position))
+    attempt = scan.attempt()
+    try:
+        yield from attempt.run(_move(scan, position))
+    except Exception:
+        trouble = attempt.trouble()
+        if trouble is None or scan.policy is None:
+            raise
+        yield from attempt.come_to_rest()
+        return trouble.why
+    yield from bps.checkpoint()
+    return ""
 
 
 def _measure(scan: Measurement, pixel: Pixel) -> Plan:

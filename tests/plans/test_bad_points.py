@@ -289,6 +289,16 @@ def test_faults_and_pauses_together_lose_and_double_nothing(faulty: Any, seed: i
     check_readings(faulty)
 
 
+def test_a_last_move_that_fails_does_not_spoil_the_run(faulty: Any) -> None:
+    faulty.x.fails = lambda _: STALL if faulty.det.counts >= 40 else None
+    outcome = faulty.scan(AGENT, then="best", **OPTIONS)
+    assert (outcome.points, outcome.stop_reason) == (40, "40 points")
+    assert faulty.stop()["exit_status"] == "success"
+    ((kind, detail),) = interventions(faulty)
+    assert (kind, detail["what"]) == ("refused", "move")
+    assert "the motor stalled" in detail["why"]
+
+
 def test_an_error_of_the_documents_is_no_bad_point(faulty: Any) -> None:
     def full(name: str, document: dict[str, Any]) -> None:
         if name == "event" and document["seq_num"] == 5 and "det" in document["data"]:
