@@ -10,6 +10,15 @@ from skysteer.rehearsal.sampler_images import counted, lessons, picture, specime
 from skysteer.rehearsal.train_sampler import Lesson, correction, fit, look, train
 
 
+@pytest.fixture
+def one_thread():
+    """As `train` has it: two threads that wait for each other take minutes on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Silent:
     def update(self):
         pass
@@ -27,7 +36,7 @@ def test_the_same_seed_gives_the_same_file_and_another_another(tmp_path):
     assert np.isfinite(reports[0]["gain"])
 
 
-def test_it_learns_the_expectation_and_not_the_median():
+def test_it_learns_the_expectation_and_not_the_median(one_thread):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(200_000, 24)).astype(np.float32)
     true = features[:, 0]
