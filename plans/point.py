@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import bluesky.plan_stubs as bps
 from bluesky.utils import Msg
@@ -24,9 +25,11 @@ def measure_point(scan: Measurement, pixel: Pixel) -> Plan:
     while scan.beam is not None and (suspects := scan.beam.suspects()):
         check = scan.beam.check
         why = f"{check.key} fell below {check.minimum:g}"
-        yield from scan.logbook.record("quarantine", POLICY, seq_nums=sorted(suspects), why=why)
+        once_more = list(dict.fromkeys(suspects.values()))
+        numbers: dict[str, Any] = {"seq_nums": sorted(suspects), "again": once_more}
+        yield from scan.logbook.record("quarantine", POLICY, **numbers, why=why)
         yield from await_beam(scan, scan.beam)
-        for again in dict.fromkeys(suspects.values()):
+        for again in once_more:
             if not scan.over():
                 yield from _measure(scan, again)
 

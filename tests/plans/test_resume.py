@@ -10,7 +10,7 @@ import pytest
 from ophyd.sim import SynAxis
 
 from skysteer.agent import History, Intervention
-from skysteer.plans import resume_scan
+from skysteer.plans import BadPoints, Inbox, resume_scan
 from skysteer.storage import Document
 
 SETTINGS = {"until": "points(44)", "batch": 8, "seed": 4}
@@ -76,6 +76,47 @@ def test_missed_targets_and_unusable_readings_are_no_hindrance(bench: Any) -> No
         resumed(bench, begun)
         assert path(begun, bench.documents()) == path(whole)
         assert decided(begun, bench.documents()) == decided(whole)
+
+
+def test_nor_are_points_that_were_tried_again(bench: Any) -> None:
+    bench.det.sim_set_func(
+        lambda: math.nan if bench.x.position % 5 == 3 else bench.x.position + 0.5
+    )
+    policy = BadPoints(unusable=("retry", "keep"), in_a_row=99)
+    whole = scanned(bench, prefetch=3, on_bad_point=policy)
+    said = [each.kind for each in History.of(whole).interventions]
+    assert said.count("retry") == said.count("quarantine") >= 5
+    for place in range(15, len(whole), 7):
+        begun = whole[:place]
+        resumed(bench, begun)
+        pixels = [pixel for _, *pixel, _ in path(begun, bench.documents()) if pixel != [-1, -1]]
+        # cut off in the middle of a remedy: that begins anew, or is not done any more
+        last = begun[-1][1].get("data", {})
+        amid = last.get("intervention_kind") or math.isnan(last.get("det", 0))
+        expected = [pixel for _, *pixel, _ in path(whole) if pixel != [-1, -1]]
+        assert pixels == expected or amid, place
+        assert decided(begun, bench.documents())[-1][2] == decided(whole)[-1][2] or amid
+
+
+def test_a_batch_that_nobody_had_approved_of_still_waits(bench: Any) -> None:
+    inbox = Inbox(by="Ada")
+
+    def approve(name: str, doc: Any) -> None:
+        if {"decision_number", "intervention_number"} & set(doc.get("data", {})):
+            if doc["data"].get("intervention_kind", "resume") == "resume":
+                inbox.approve()
+
+    bench.RE.subscribe(approve)
+    whole = scanned(bench, approval=True, inbox=inbox, prefetch=0)
+    decisions = [k for k, (_, d) in enumerate(whole) if d.get("data", {}).get("decision_number")]
+    begun = whole[: decisions[0] + 1]  # the second decision had just been read
+    resumed(bench, begun, inbox=inbox)
+    assert path(begun, bench.documents()) == path(whole)
+    after_it = History.of([*begun, *bench.documents()]).interventions[2:]
+    assert [(each.kind, each.detail.get("decision")) for each in after_it[:2]] == [
+        ("approve", 1),
+        ("approve", 2),
+    ]
 
 
 def test_a_resumed_scan_is_resumed_again_and_again(bench: Any) -> None:

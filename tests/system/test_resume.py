@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -81,8 +82,9 @@ class Scans:
             process.kill()
             return
         for child in psutil.Process(process.pid).children(recursive=True):
-            if MODULES[whom] in child.cmdline():
-                child.kill()
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if MODULES[whom] in child.cmdline():
+                    child.kill()
 
     def kill_ioc(self) -> None:
         """Kill the microscope; another one is started in its place."""
