@@ -25,8 +25,8 @@ def taught(monkeypatch: pytest.MonkeyPatch) -> list[EventReader]:
     readers: list[EventReader] = []
     made = EventReader.__init__
 
-    def remember(self: EventReader, *args: Any) -> None:
-        made(self, *args)
+    def remember(self: EventReader, *args: Any, **options: Any) -> None:
+        made(self, *args, **options)
         readers.append(self)
 
     monkeypatch.setattr(EventReader, "__init__", remember)
