@@ -2,6 +2,7 @@ from .batch_size import largest_batch
 from .decision import Decision
 from .documents import EventReader
 from .error_sampler import Slads
+from .gp import GaussianProcess
 from .grid import Axis, ScanGrid
 from .guard import Guard, RefusedTargetError, Verdict
 from .history import History, Interruption, Moment, asks_after
@@ -47,6 +48,7 @@ __all__ = [
     "Choice",
     "Decision",
     "EventReader",
+    "GaussianProcess",
     "Guard",
     "History",
     "Interruption",

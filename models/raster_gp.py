@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, stdtrit
 
+from .raster_gp_batch import choose, room_for
 from .raster_gp_fit import (
     AROUND,
     counting_noise,
@@ -259,6 +260,75 @@ class RasterGP:
         z2 = ((truth - self.mean) / width) ** 2
         norm = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * math.log(df * math.pi)
         return norm - np.log(width) - (df + 1) / 2 * np.log1p(z2 / df)
+
+    def choose(
+        self,
+        num: int,
+        unavailable: NDArray[np.int64],
+        counted: int = 0,
+        *,
+        power: float = 0.5,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Choose up to ``num`` pixels for the map, as if each were measured before the next.
+
+        Parameters
+        ----------
+        num : int
+        unavailable : (Q, 2) ndarray of int64
+            Pixels that may not be chosen; the last ``counted`` of them count as measured.
+        counted : int
+        power : float
+            Of the local scale of the standard deviation, in the score; 0 leaves it out.
+
+        Returns
+        -------
+        pixels : (K, 2) ndarray of int64
+            Best first; fewer than ``num`` where no more are left.
+        scores : (K,) ndarray of float64
+            Deviation times local scale to the power, less what noise will hide, at the moment of
+            the choice; in the values' unit.
+
+        Raises
+        ------
+        ValueError
+            If there is no reading yet.
+        """
+        h = self.hyperparameters
+        weight = np.exp(power * self._steering_scale()) * self._share_learned()
+        weight[self._index >= 0] = -np.inf
+        weight[unavailable[:, 0], unavailable[:, 1]] = -np.inf
+        on_the_way = unavailable[max(len(unavailable) - counted, 0) :]
+        on_the_way = on_the_way[self._index[on_the_way[:, 0], on_the_way[:, 1]] < 0]
+        on_the_way = np.unique(on_the_way, axis=0)
+        more = len(on_the_way) + num
+        pixels, squares = choose(
+            num,
+            on_the_way,
+            self._maps[1] + self._maps[2],
+            weight,
+            self._lists.copy(),
+            room_for(self._where, more),
+            room_for(self._scaled()[2], more),
+            (self._table, h.floor / h.variance, self._ratio, len(self._values)),
+        )
+        return pixels, self._sd * np.sqrt(squares)
+
+    def _steering_scale(self) -> NDArray[np.float64]:
+        """(M, N) log of the local scale that points follow.
+
+        Among noisy readings the plain ratio of the sixteen nearest: the regression, fitted to
+        points that it chose itself, led to crowds of points at 100 counts.
+        """
+        if not self._noise.any():
+            return self.log_scale
+        plain = log_scales(self._block_features, np.eye(5)[1], 0.0, self.shape)
+        return np.clip(plain, -STEEPEST, STEEPEST)
+
+    def _share_learned(self) -> NDArray[np.float64]:
+        """(M, N) share of a pixel's variance that one reading would explain."""
+        variance = self._maps[1] + self._maps[2]
+        noise = float(np.mean(self._noise)) / self.hyperparameters.variance
+        return variance / (variance + noise) if noise > 0 else np.ones(self.shape)
 
     def _learn(self, num: int) -> None:
         """Fit to the first readings, and compute everything."""

@@ -53,6 +53,10 @@ class TileNeighbours:
         _insert(where, since, ratio, self.points, self._far, self.counts, changed)
         return changed
 
+    def copy(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]:
+        """Give points, distances (in columns, squared) and counts, to be changed at will."""
+        return self.points.copy(), self._far.copy(), self.counts.copy()
+
     def users(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(R, C) tiles that have one of the (P,) marked points in their lists."""
         return _users(marked, self.points, self.counts)
@@ -144,6 +148,22 @@ def _insert(where, since, ratio, points, far, counts, changed):
                     p, where, ratio, row, column, points[i, j], far[i, j], counts[i, j]
                 )
                 changed[i, j] |= not full or points[i, j, most - 1] != before
+
+
+@njit(cache=True)
+def insert_one(p, where, ratio, lists):
+    """Put one point into the lists of tiles (points, distances, counts)."""
+    points, far, counts = lists
+    most = points.shape[2]
+    for i in range(counts.shape[0]):
+        down = ratio * (where[p, 0] - _centre(i)) ** 2
+        for j in range(counts.shape[1]):
+            n = counts[i, j]
+            if n == most and down > far[i, j, most - 1]:
+                continue
+            counts[i, j] = _place(
+                p, where, ratio, _centre(i), _centre(j), points[i, j], far[i, j], n
+            )
 
 
 @njit(cache=True)
