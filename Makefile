@@ -14,7 +14,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
-	$(BIN)/python -c "from skysteer.agent import Slads, Spread; Slads().warm_up(); Spread().warm_up()"
+	$(BIN)/python -c "from skysteer.agent import GaussianProcess, Slads, Spread; GaussianProcess().warm_up(); Slads().warm_up(); Spread().warm_up()"
 	touch $@
 
 demo: setup
