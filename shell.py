@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .session import Session, open_session
 
 if TYPE_CHECKING:
+    from bluesky import RunEngine
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
     from .storage import Store
@@ -55,6 +56,7 @@ def run_shell(
             live = stack.enter_context(closing(LiveMap(out / "live.png", window=window)))
             names = desk(session, out, live)
             stack.callback(names.clear)  # the catalog's server goes with its last client
+            stack.callback(_end_paused, session.RE)
             return _interact(_interpreter(names), command, _banner(found, out, live))
 
 
@@ -129,6 +131,12 @@ def _by_kind(bec: Any) -> Callable[[str, Any], object]:
         return [progress_bar(steered["agent"]) if steered else bec], []
 
     return RunRouter([choose])
+
+
+def _end_paused(RE: RunEngine) -> None:
+    """End a run that somebody paused and left."""
+    if RE.state == "paused":
+        RE.abort("the shell was left")
 
 
 def _banner(prefix: str, out: Path, live: LiveMap) -> str:

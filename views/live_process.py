@@ -18,7 +18,6 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import orjson
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from ..storage import decode_line
@@ -98,19 +97,28 @@ class Easel:
         """Let the window live for a moment; False when it has been closed."""
         if self._window is None:
             return True
+        from matplotlib import pyplot  # heavy, and of no use without a window
+
         self._window.canvas.start_event_loop(POLL)
         return pyplot.fignum_exists("skysteer")
 
     def _show(self, view: LiveView) -> None:
         if self._drawing.window and self._window is None:
-            layout = live_layout(MapFrame.of(view.summary), self._drawing.shape)
-            self._window = pyplot.figure("skysteer", (layout.width, layout.height), DPI)
-            pyplot.show(block=False)
+            self._window = _open_window(view, self._drawing.shape)
         figure = live_figure(view, self._drawing.shape, self._window)
         if self._window is not None:
             figure.canvas.draw_idle()
         if self._drawing.path is not None:
             _write(figure, Path(self._drawing.path))
+
+
+def _open_window(view: LiveView, shape: float) -> Figure:
+    from matplotlib import pyplot
+
+    layout = live_layout(MapFrame.of(view.summary), shape)
+    figure = pyplot.figure("skysteer", (layout.width, layout.height), DPI)
+    pyplot.show(block=False)
+    return figure
 
 
 def _write(figure: Figure, path: Path) -> None:
@@ -157,8 +165,6 @@ def _read(lines: SimpleQueue[bytes]) -> None:
 def _main() -> None:
     os.nice(NICE)
     drawing = Drawing(**orjson.loads(sys.argv[1]))
-    if not drawing.window:
-        pyplot.switch_backend("agg")
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):

@@ -21,6 +21,7 @@ from skysteer.simulators import Ioc, IocOptions
 from skysteer.storage import list_runs, read_run
 
 PATIENCE = 240  # s
+pytestmark = pytest.mark.timeout(500)
 ROOT = Path(skysteer.__file__).parent
 ROOMS = ("agent", "devices", "models", "plans", "rehearsal", "simulators", "storage", "views")
 
@@ -92,6 +93,17 @@ def test_the_example_of_the_banner_works_as_it_stands_and_nothing_is_left(shell,
     assert processes_of(out) == []
 
 
+PAUSED = """
+def plan():
+    yield from bps.open_run()
+    yield from bps.checkpoint()
+    yield from bps.pause()
+    yield from bps.close_run()
+
+RE(plan())
+"""
+
+
 def test_a_script_on_standard_input_runs_at_a_microscope_that_is_there(
     shell, environment, tmp_path
 ):
@@ -103,13 +115,17 @@ def test_a_script_on_standard_input_runs_at_a_microscope_that_is_there(
         done = shell("--prefix", "BL9:", "--out", tmp_path, input=script)
         again = shell("--prefix", "BL9:", "--out", tmp_path, "-c", "RE.md['scan_id']")
         wrong = shell("--prefix", "BL9:", "--out", tmp_path, "-c", "adaptive_scan([], 'slads')")
+        paused = shell("--prefix", "BL9:", "--out", tmp_path, "-c", PAUSED)
     assert done.returncode == 0, done.stderr
     assert "|   seq_num |" in done.stdout  # Best Effort's table
     assert "coverage(0.2) | time(9)" in done.stdout
     assert "Out[0]: 1" in done.stdout and "Out[0]: 1" in again.stdout  # numbers go on
     assert wrong.returncode == 1
     assert "TypeError: adaptive_scan() missing" in wrong.stdout + wrong.stderr
-    assert list(read_run(tmp_path).events()["stage_x"]) == pytest.approx([0, 0.5, 1])
+    assert paused.returncode == 1 and "RunEngineInterrupted" in paused.stdout + paused.stderr
+    (scan, left) = list_runs(tmp_path)
+    assert (left.stop["exit_status"], left.stop["reason"]) == ("abort", "the shell was left")
+    assert list(read_run(tmp_path, scan.uid).events()["stage_x"]) == pytest.approx([0, 0.5, 1])
 
 
 @pytest.mark.parametrize("arguments", [(), ("--sim", "--prefix", "BL:")])
