@@ -441,7 +441,7 @@ def _chain(out: Path, uid: str | None, tiled: str | None) -> list[RecordedRun]:
     """A run and those that it goes on with, from the folder's journal, or from a catalog."""
     from .storage import open_catalog, read_chain
 
-    journal = (out / "journal").is_dir() and tiled is None
+    journal = tiled is None and any((out / "journal").glob("*.jsonl"))
     if not (journal or tiled or (out / "catalog").is_dir()):
         raise FileNotFoundError(f"expected a folder of runs, but {out} has none: name one by --out")
     try:

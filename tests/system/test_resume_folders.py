@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,17 @@ from bluesky import RunEngine
 from bluesky.plans import count
 from ophyd.sim import SynAxis, SynSignal
 
+from skysteer.agent import History
 from skysteer.plans import adaptive_scan
 from skysteer.session import run_resume
-from skysteer.storage import Journal, read_journal
+from skysteer.storage import (
+    Journal,
+    close_run,
+    documents_of_chain,
+    open_catalog,
+    read_journal,
+    sync,
+)
 
 SESSION = {"prefix": "NO:", "timeout": 0.5}
 DEMO = {"region": "all", "noise": "none", "peak_rate": 1e6}
@@ -57,6 +66,27 @@ def test_a_finished_scan_is_drawn_again_and_told_as_if_it_had_just_ended(
     assert (folder / "map.png").exists() and (folder / "report.html").exists()
 
 
+def test_the_catalog_alone_says_what_the_journal_says(folder: Path) -> None:
+    uid = scan(folder, 25, session=SESSION)
+    close_run(folder, uid)
+    journal = History.of(documents_of_chain(folder))
+    assert len(journal.decisions) > 5 and len(journal.log) > 5
+    assert sync(folder).complete
+    shutil.rmtree(folder / "journal")
+    catalog = History.of(documents_of_chain(open_catalog(folder)))
+    assert catalog.log == journal.log
+    assert catalog.record == journal.record
+    assert [
+        (each.decision.digest, each.decision.pixels.tolist(), each.told, each.heard, each.exposures)
+        for each in catalog.decisions
+    ] == [
+        (each.decision.digest, each.decision.pixels.tolist(), each.told, each.heard, each.exposures)
+        for each in journal.decisions
+    ]
+    with pytest.raises(TimeoutError, match="NO:"):  # it goes on, where its devices are
+        run_resume(folder)
+
+
 def test_another_image_than_that_of_the_scan_is_refused(folder: Path, tmp_path: Path) -> None:
     image = tmp_path / "map.npy"
     np.save(image, np.arange(100.0).reshape(10, 10))
@@ -91,7 +121,7 @@ def test_what_holds_no_scan_is_refused_in_one_line(folder: Path) -> None:
     with pytest.raises(FileNotFoundError, match="expected a folder of runs"):
         run_resume(folder)
     (folder / "journal").mkdir(parents=True)
-    with pytest.raises(ValueError, match="no runs answer to -1"):
+    with pytest.raises(FileNotFoundError, match="has none"):
         run_resume(folder)
     RE = RunEngine({})
     RE.subscribe(Journal(folder / "journal"))
