@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 from ophyd import Component as Cpt
-from ophyd import Device, DeviceStatus, EpicsSignal
+from ophyd import Device, DeviceStatus
 from ophyd.device import create_device_from_components
 
 from .outcome import outcome
-from .signals import FLOAT64, FloatSignal, FloatSignalRO
+from .signals import FLOAT64, FloatSignal, FloatSignalRO, WritableSignal
 from .turns import Turns
 
 MARGIN = 10.0
@@ -85,7 +85,7 @@ class Counter(Device):
         s, for each count; default: twice the dwell plus 10 s.
     """
 
-    acquire = Cpt(EpicsSignal, "Acquire", kind="omitted")
+    acquire = Cpt(WritableSignal, "Acquire", kind="omitted")
     dwell = Cpt(DwellSignal, "Dwell", kind="normal", put_complete=True, write_timeout=MARGIN)
     counts = Cpt(FloatSignalRO, "Counts", kind="normal")
     i0 = Cpt(FloatSignalRO, "I0", kind="normal")

@@ -13,7 +13,7 @@ from ophyd.utils import DisconnectedError, LimitError, StatusTimeoutError
 from ophyd.utils.epics_pvs import AlarmSeverity
 
 from .outcome import outcome
-from .signals import FloatSignal, FloatSignalRO
+from .signals import FloatSignal, FloatSignalRO, WritableSignal
 from .turns import Turns
 
 MARGIN = 10.0
@@ -80,6 +80,7 @@ class ScanMotor(EpicsMotor):
     high_limit_travel = Cpt(FloatSignal, ".HLM", kind="omitted", auto_monitor=True)
     retry_deadband = Cpt(FloatSignalRO, ".RDBD", kind="omitted", auto_monitor=True)
     limit_violation = Cpt(EpicsSignalRO, ".LVIO", kind="omitted")
+    motor_stop = Cpt(WritableSignal, ".STOP", kind="omitted")
 
     def __init__(
         self,

@@ -14,6 +14,20 @@ from ophyd.utils import DisconnectedError
 FLOAT64: dict[str, Any] = {"dtype": "number", "shape": [], "dtype_numpy": "<f8"}
 
 
+class WritableSignal(EpicsSignal):
+    """A PV that can be written again when an IOC that had fallen silent answers again.
+
+    Of a circuit that is silent for half a minute libca takes the access rights back. ophyd hears
+    of that, but with pyepics not of their return, and would refuse to write for ever.
+    """
+
+    @property
+    def write_access(self) -> bool:
+        """Whether the PV may be written, as the client library knows it now."""
+        pv: Any = self._write_pv
+        return bool(super().write_access or pv.write_access)
+
+
 class _FloatReading:
     """What the two signals share; a PV that is lost is named as the IOC's people know it."""
 
@@ -44,7 +58,7 @@ class FloatSignalRO(_FloatReading, EpicsSignalRO):
         super().__init__(read_pv, auto_monitor=auto_monitor, **kwargs)
 
 
-class FloatSignal(_FloatReading, EpicsSignal):
+class FloatSignal(_FloatReading, WritableSignal):
     """A PV that is written, and read as a float, fetched each time.
 
     Parameters are those of `ophyd.EpicsSignal`.

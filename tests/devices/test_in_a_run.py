@@ -204,6 +204,36 @@ def test_a_move_whose_end_cannot_be_read_says_that_the_ioc_is_silent(start_clien
     )
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("layer", ["pyepics", "caproto"])
+def test_an_ioc_that_was_silent_for_a_minute_is_written_to_again(start_client, layer):
+    def there(lab, pid):
+        import contextlib
+        import os
+        import signal
+        import time
+
+        from ophyd.utils import DisconnectedError
+
+        x, counter = lab.motor(timeout=1), lab.counter(timeout=1)
+        os.kill(pid, signal.SIGSTOP)
+        with contextlib.suppress(Exception):
+            x.set(1).wait(5)
+        time.sleep(50)  # after half a minute libca takes the circuit for dead
+        os.kill(pid, signal.SIGCONT)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(DisconnectedError, TimeoutError):
+                x.set(2).wait(5)
+                counter.trigger().wait(5)
+                return x.position
+            time.sleep(0.5)
+
+    with Ioc(kind="gradients", noise="none") as ioc:
+        client = start_client(layer, ioc.environment)
+        assert client(there, pid=ioc.pid) == pytest.approx(2)
+
+
 def lose_the_ioc(lab, pid, blow):
     """Scan, and send the IOC's process a signal before the third move."""
     import os
