@@ -78,7 +78,7 @@ def exact(h: GPHyperparameters, shape: tuple[int, int], pixels: Pixels, values: 
 def agreement() -> Iterator[Row]:
     """Against the exact posterior: three images, two designs, at the 99th percentile."""
     side, bars = 192, {"uniform": 0.05, "clustered": 0.15}
-    across = np.argwhere(np.ones((side // 3, side // 8 - 1))) * (3, 8) + (0, 8)
+    across = np.argwhere(np.ones((side // 6, side // 8 - 1))) * (6, 8) + (0, 8)
     worst: dict[tuple[str, str], float] = {}
     for name in ("coins", "moon", "cell"):
         image = unit(picture(name, side))

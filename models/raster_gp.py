@@ -18,6 +18,7 @@ from .raster_gp_fit import (
 )
 from .raster_gp_kernel import GPHyperparameters, checked_smoothness
 from .raster_gp_neighbours import TILE, TileNeighbours
+from .raster_gp_readings import milestone, usable_readings
 from .raster_gp_scale import (
     BLOCK,
     STEEPEST,
@@ -31,7 +32,6 @@ from .raster_gp_scale import (
 from .raster_gp_tiles import condition, mean_around
 
 NEIGHBOURS = 64
-LARGEST = 1e150  # of a value: its square is still a number
 
 
 class RasterGP:
@@ -123,7 +123,7 @@ class RasterGP:
         ValueError
             If lengths differ, or a variance is negative or no number.
         """
-        where, what, noise = _readings(self.shape, pixels, values, variances)
+        where, what, noise = usable_readings(self.shape, pixels, values, variances)
         if variances is None and self._counts_per_unit is not None:
             noise = np.full(len(what), np.nan)  # by the readings around
         own = self._index[where[:, 0], where[:, 1]]
@@ -137,8 +137,8 @@ class RasterGP:
         self._variances = np.concatenate([self._variances, noise[~again]])
         if not len(where):
             return
-        if not self._given and _milestone(len(self._values)) > self._fitted:
-            self._learn(_milestone(len(self._values)))
+        if not self._given and milestone(len(self._values)) > self._fitted:
+            self._learn(milestone(len(self._values)))
         elif self._fitted == 0:
             self._renew()
         else:
@@ -425,36 +425,3 @@ class RasterGP:
         describe_points(chosen, lists, self._ratio, points, self._held_out, features, areas)
         errors, variances, carried = (each[chosen] for each in self._held_out)
         return fit_local_scale(errors, variances, points[2][chosen] + carried, features, areas)
-
-
-def _milestone(num: int) -> int:
-    """Last that is reached of 1, 2, 3, 4, 6, 8, 11, 15, 20 ..., each a third above the last."""
-    last = 1
-    while (following := -(-4 * last // 3)) <= num:
-        last = following
-    return last
-
-
-def _readings(
-    shape: tuple[int, int], pixels: ArrayLike, values: ArrayLike, variances: ArrayLike | None
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
-    """Usable readings, of each pixel the last."""
-    where = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
-    what = np.asarray(values, dtype=np.float64).reshape(-1)
-    noise = np.zeros(len(what)) if variances is None else np.asarray(variances, dtype=np.float64)
-    noise = noise.reshape(-1)
-    if not len(where) == len(what) == len(noise):
-        raise ValueError(
-            f"{len(where)} pixels came with {len(what)} values and {len(noise)} variances: "
-            "give one each"
-        )
-    usable = (np.abs(what) <= LARGEST) & np.isfinite(where).all(axis=1)
-    if not (noise[usable] >= 0).all() or not np.isfinite(noise[usable]).all():
-        raise ValueError("a reading's variance must be finite and 0 or more, but others came")
-    whole = np.rint(np.where(np.isfinite(where), where, -1))
-    usable &= ((whole >= 0) & (whole < shape)).all(axis=1)
-    where, what, noise = whole[usable].astype(np.int32), what[usable], noise[usable]
-    flat = where[:, 0].astype(np.int64) * shape[1] + where[:, 1]
-    _, last = np.unique(flat[::-1], return_index=True)
-    keep = np.sort(len(flat) - 1 - last)
-    return where[keep], what[keep], noise[keep]

@@ -20,22 +20,7 @@ _compiled = njit(cache=True, error_model="numpy", fastmath={"contract"})
 def cholesky(upper, n):
     """Overwrite the upper triangle of an (n, n) matrix by its factor U, U'U."""
     for i in range(n):
-        j = 0
-        while j + 4 <= i:
-            f, g, h, k = upper[j, i], upper[j + 1, i], upper[j + 2, i], upper[j + 3, i]
-            for x in range(i, n):
-                upper[i, x] -= (
-                    f * upper[j, x]
-                    + g * upper[j + 1, x]
-                    + h * upper[j + 2, x]
-                    + k * upper[j + 3, x]
-                )
-            j += 4
-        while j < i:
-            f = upper[j, i]
-            for x in range(i, n):
-                upper[i, x] -= f * upper[j, x]
-            j += 1
+        _take_earlier_rows(upper, i, upper, i, n)
         scale = 1.0 / math.sqrt(max(upper[i, i], LEAST_PIVOT))
         for x in range(i, n):
             upper[i, x] *= scale
@@ -45,25 +30,27 @@ def cholesky(upper, n):
 def forward(upper, n, columns, first, last):
     """Overwrite some columns of an (n, C) matrix by the solution X of U'X = columns."""
     for i in range(n):
-        j = 0
-        while j + 4 <= i:
-            f, g, h, k = upper[j, i], upper[j + 1, i], upper[j + 2, i], upper[j + 3, i]
-            for x in range(first, last):
-                columns[i, x] -= (
-                    f * columns[j, x]
-                    + g * columns[j + 1, x]
-                    + h * columns[j + 2, x]
-                    + k * columns[j + 3, x]
-                )
-            j += 4
-        while j < i:
-            f = upper[j, i]
-            for x in range(first, last):
-                columns[i, x] -= f * columns[j, x]
-            j += 1
+        _take_earlier_rows(upper, i, columns, first, last)
         scale = 1.0 / upper[i, i]
         for x in range(first, last):
             columns[i, x] *= scale
+
+
+@_compiled
+def _take_earlier_rows(upper, i, rows, first, last):
+    j = 0
+    while j + 4 <= i:
+        f, g, h, k = upper[j, i], upper[j + 1, i], upper[j + 2, i], upper[j + 3, i]
+        for x in range(first, last):
+            rows[i, x] -= (
+                f * rows[j, x] + g * rows[j + 1, x] + h * rows[j + 2, x] + k * rows[j + 3, x]
+            )
+        j += 4
+    while j < i:
+        f = upper[j, i]
+        for x in range(first, last):
+            rows[i, x] -= f * rows[j, x]
+        j += 1
 
 
 @_compiled
