@@ -253,7 +253,8 @@ def run_scan(
         open_session(scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout) as session,
     ):
         RE, stage, inbox = session.RE, session.stage, Inbox(mailbox)
-        RE.context_managers = [_PauseOnInterrupt]
+        interrupted = threading.Event()
+        RE.context_managers = [partial(_PauseOnInterrupt, interrupted)]
         uids: list[str] = []
         RE.subscribe(lambda _, start: uids.append(start["uid"]), "start")
         RE.subscribe(progress_bar(scan.agent))
@@ -279,7 +280,7 @@ def run_scan(
             plan = resume_scan(past.history, detectors, [stage.x, stage.y], inbox=inbox)
         with logging_redirect_tqdm():
             try:
-                stop_reason = _run(RE, plan, inbox).plan_result.stop_reason
+                stop_reason = _run(RE, plan, inbox, interrupted).plan_result.stop_reason
             except (RunEngineInterrupted, KeyboardInterrupt):
                 _end_in_order(RE)
                 stop_reason = "interrupted"
@@ -291,7 +292,7 @@ def run_scan(
     return outcome
 
 
-def _run(RE: RunEngine, plan: Any, inbox: Inbox) -> Any:
+def _run(RE: RunEngine, plan: Any, inbox: Inbox, interrupted: threading.Event) -> Any:
     """Run a plan to its end, through the pauses that people ask for by the inbox."""
     from bluesky import RunEngineInterrupted
 
@@ -301,7 +302,7 @@ def _run(RE: RunEngine, plan: Any, inbox: Inbox) -> Any:
             with contextlib.redirect_stdout(sys.stderr):  # the RunEngine says that it pauses
                 return go_on()
         except RunEngineInterrupted:
-            if not inbox.paused:
+            if interrupted.is_set() or not inbox.paused:
                 raise
         _say("paused: `skysteer tell resume` goes on, `skysteer tell stop` or Ctrl-C ends it")
         while not inbox.wakes():
@@ -320,9 +321,9 @@ def _end_in_order(RE: RunEngine) -> None:
 class _PauseOnInterrupt:
     """While a plan runs, the first Ctrl-C pauses it at once, and further ones change nothing."""
 
-    def __init__(self, RE: RunEngine) -> None:
+    def __init__(self, pressed: threading.Event, RE: RunEngine) -> None:
         self._RE = RE
-        self._asked = False
+        self._pressed = pressed
 
     def __enter__(self) -> None:
         self._before = signal.signal(signal.SIGINT, self._pause)
@@ -331,8 +332,8 @@ class _PauseOnInterrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def _pause(self, *_: object) -> None:
-        if not self._asked:
-            self._asked = True
+        if not self._pressed.is_set():
+            self._pressed.set()
             # from a thread: a signal handler must not wait for the RunEngine
             threading.Thread(target=self._request, daemon=True).start()
 

@@ -189,6 +189,8 @@ def _read(letter: Letter) -> Said:
 
 
 def _tell(told: Future[str], taken: bool, why: str) -> None:
+    if not told.set_running_or_notify_cancel():  # whoever said it does not care any more
+        return
     if taken:
         told.set_result("taken")
     else:

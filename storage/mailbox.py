@@ -88,7 +88,10 @@ class Mailbox:
 
     def collect(self) -> list[Letter]:
         """Take the messages that have come, in the order in which they were sent."""
-        names = os.listdir(self._place / "new")
+        try:
+            names = os.listdir(self._place / "new")
+        except OSError:  # somebody has removed it: no reason for a scan to end
+            return []
         if not names:
             return []
         fresh = sorted(name for name in names if name not in self._seen)[:MOST]

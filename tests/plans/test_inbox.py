@@ -47,12 +47,13 @@ def visited(bench: Any) -> list[tuple[int, int]]:
 
 
 def test_stop_ends_the_run_in_order_before_the_next_point(bench: Any, inbox: Inbox) -> None:
+    inbox.move((0, 0)).cancel()  # who does not wait for the answer holds nothing up
     told = at_event(bench, 7, lambda: inbox.stop("seen enough"))
     outcome = bench.scan(until="points(50)", batch=10, inbox=inbox)
     assert outcome.stop_reason == "stopped by Ada: seen enough"
     assert told[0].result(FOREVER) == "taken"
     assert len(bench.events()) == 7
-    assert said(bench) == [("stop", "Ada", 7)]
+    assert said(bench) == [("move", "Ada", 0), ("stop", "Ada", 7), ("moved", "then", 7)]
     assert bench.decisions()[-1]["stop_reason"] == outcome.stop_reason
     assert bench.stop()["exit_status"] == "success"
 

@@ -1,6 +1,7 @@
 """The mailbox: what is taken, what is refused, and that it belongs to one user and one scan."""
 
 import os
+import shutil
 import stat
 import threading
 import time
@@ -136,6 +137,14 @@ def test_a_flood_is_taken_in_portions(tmp_path, box):
     for k in range(3 * MOST):
         drop(tmp_path, b"{}", name=f"{k:020d}-00000000.json")
     assert [len(box.collect()) for _ in range(4)] == [MOST, MOST, MOST, 0]
+
+
+def test_a_mailbox_that_somebody_removes_ends_no_scan(tmp_path, box):
+    drop(tmp_path, {"kind": "stop", "token": token(tmp_path)})
+    (letter,) = box.collect()
+    shutil.rmtree(tmp_path / "inbox")
+    letter.reply(True, "")
+    assert box.collect() == []
 
 
 def test_a_message_that_is_too_long_is_not_sent(tmp_path, box):

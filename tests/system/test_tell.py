@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -104,6 +105,17 @@ def test_a_running_scan_is_paused_resumed_steered_and_stopped(tmp_path, start):
     assert (last["row"], last["column"]) == (50, 50)
     after = tell(tmp_path, "stop")
     assert after.returncode == 2 and "no scan runs in" in after.stderr
+
+
+def test_ctrl_c_ends_a_scan_that_was_told_to_pause(tmp_path, start):
+    scan = start("--until", "points(4000)")
+    wait_until(lambda: events(tmp_path) > 20)
+    tell_scan(tmp_path, "pause", [], by="Ada", timeout=100)
+    scan.send_signal(signal.SIGINT)
+    _, errors = scan.communicate(timeout=100)
+    assert scan.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert read_run(tmp_path).stop["exit_status"] == "abort"
 
 
 def test_a_paused_scan_is_stopped_without_another_point(tmp_path, start):
