@@ -8,7 +8,6 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import numpy as np
 import pytest
-from bluesky.simulators import summarize_plan
 from bluesky.utils import FailedStatus
 from ophyd import SoftPositioner
 from ophyd.sim import ABDetector, SynSignal
@@ -140,11 +139,6 @@ def test_an_array_may_not_steer(bench: Any) -> None:
     with pytest.raises(ValueError, match=r"key 'det' is .*array .*shape \(4, 4\)"):
         bench.scan()
     assert bench.events() == []
-
-
-def test_it_says_that_it_needs_a_run_engine(bench: Any) -> None:
-    with pytest.raises(ValueError, match="cannot be built: no answer"):
-        summarize_plan(bench.plan())
 
 
 def test_a_move_that_fails_ends_the_run_with_its_reason(bench: Any) -> None:
