@@ -226,6 +226,7 @@ def run_scan(
     *,
     past: Past | None = None,
     md: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
     """Scan, store, draw; returns what the command prints.
 
@@ -238,6 +239,8 @@ def run_scan(
         What to go on with.
     md : mapping, optional
         Added to the start document.
+    **settings
+        More of ``adaptive_scan``'s; a scan that is gone on with has its own.
     """
     from bluesky import RunEngineInterrupted
     from tqdm.contrib.logging import logging_redirect_tqdm
@@ -275,6 +278,7 @@ def run_scan(
                 approval=scan.approval,
                 then=scan.then,
                 md={"session": {"prefix": scan.prefix, "timeout": scan.timeout}, **(md or {})},
+                **settings,
             )
         else:
             plan = resume_scan(past.history, detectors, [stage.x, stage.y], inbox=inbox)
@@ -492,7 +496,10 @@ def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
     _say(f"starting the microscope: {specimen.name}, {rows} x {columns} pixels")
     with Ioc(options) as ioc:
         os.environ.update(ioc.environment)  # before the first PV: libca reads it once
-        return run_scan(scan, truth, past=past, md={"demo": _settings(demo, digest)})
+        about = {"demo": _settings(demo, digest)}
+        # a microscope of our own that is gone does not come back: `skysteer resume` starts another
+        policy = {"lost": ("stop",)}
+        return run_scan(scan, truth, past=past, md=about, on_bad_point=policy)
 
 
 def _over(scan: Scan, options: IocOptions, specimen: Specimen) -> Scan:
