@@ -12,6 +12,7 @@ from skysteer.agent import StageTime
 
 QUALITY = 0.20  # the coverage at which SLADS-Net's NRMSE sets the quality
 RASTERS = ("stepped raster", "rows flown", "full raster flown")
+FEW = 5  # images that are named
 
 
 def seconds_to(row: Row, error: float, stage: StageTime) -> float:
@@ -93,10 +94,13 @@ def raster_line(images: list[str], runs: list[dict[str, list[float]]], dwell: fl
         )
         for column in zip(*(mean(name) for name in RASTERS), strict=True)
     ]
-    lost = [
-        f"{image} ({name}, {speed / ours:.2f} x)"
+    lost = {
+        f"{image} ({name}, {speed / ours:.2f} x)": speed / ours
         for image, (speed, name), ours in zip(images, best, mean("slads"), strict=True)
         if not speed <= ours
-    ]
-    which = "; ".join(lost) if lost else "none"
-    return f"At {1e3 * dwell:g} ms a raster is faster on {len(lost)} of {len(images)}: {which}"
+    }
+    told = f"At {1e3 * dwell:g} ms a raster is faster on {len(lost)} of {len(images)} images"
+    if len(lost) <= FEW:
+        return f"{told}: {'; '.join(lost)}" if lost else told
+    least, most = min(lost.values()), max(lost.values())
+    return f"{told}, {least:.2f} to {most:.2f} x, {geometric(lost.values()):.2f} x on average"
