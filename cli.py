@@ -137,6 +137,9 @@ def scan(
     seed: Seed = 1,
     dwell: Annotated[float, typer.Option(help="Seconds of each exposure.")] = 0.01,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the PVs.")] = 10.0,
+    patience: Annotated[
+        float, typer.Option(help="Seconds to wait in mid-scan for PVs that are lost to come back.")
+    ] = 300.0,
     out: Out = Path("runs"),
     tiled: Tiled = None,
     approve: Approve = False,
@@ -157,6 +160,7 @@ def scan(
         batch=batch,
         seed=seed,
         timeout=timeout,
+        patience=patience,
         out=out,
         tiled=tiled,
         approval=approve,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .storage import JournalEntry, RecordedRun, Store
     from .views import RunSummary
 
+INTERVENTIONS = "interventions"
 LOOK = 0.1  # s between two looks at the inbox of a paused scan
 
 AxisRange = tuple[float, float, int]
@@ -78,6 +79,8 @@ class Scan:
         Seconds.
     timeout : float
         Seconds to wait for the PVs.
+    patience : float
+        Seconds to wait in mid-scan for PVs that are lost to come back, before the scan ends.
     out : Path
         Folder for the journal, the catalog and the pictures.
     tiled : str, optional
@@ -98,6 +101,7 @@ class Scan:
     seed: int = 1
     dwell: float = 0.01
     timeout: float = 10.0
+    patience: float = 300.0
     out: Path = Path("runs")
     tiled: str | None = None
     approval: bool = False
@@ -105,6 +109,9 @@ class Scan:
 
     def __post_init__(self) -> None:
         _require(0 < self.dwell < np.inf, f"the dwell must be a time above 0 s, not {self.dwell}")
+        _require(
+            self.patience >= 0, f"the patience must be seconds, 0 or more, not {self.patience}"
+        )
         _require(self.seed >= 0, f"the seed must be a whole number, 0 or more, not {self.seed}")
         _require(
             self.batch is None or self.batch >= 1,
@@ -226,7 +233,6 @@ def run_scan(
     *,
     past: Past | None = None,
     md: Mapping[str, Any] | None = None,
-    **settings: Any,
 ) -> dict[str, Any]:
     """Scan, store, draw; returns what the command prints.
 
@@ -239,8 +245,6 @@ def run_scan(
         What to go on with.
     md : mapping, optional
         Added to the start document.
-    **settings
-        More of ``adaptive_scan``'s; a scan that is gone on with has its own.
     """
     from bluesky import RunEngineInterrupted
     from tqdm.contrib.logging import logging_redirect_tqdm
@@ -278,7 +282,7 @@ def run_scan(
                 approval=scan.approval,
                 then=scan.then,
                 md={"session": {"prefix": scan.prefix, "timeout": scan.timeout}, **(md or {})},
-                **settings,
+                on_bad_point={"patience": scan.patience},
             )
         else:
             plan = resume_scan(past.history, detectors, [stage.x, stage.y], inbox=inbox)
@@ -290,10 +294,25 @@ def run_scan(
                 stop_reason = "interrupted"
         if not uids:
             raise ScanInterruptedError("interrupted before the first point")
-        outcome = _finish(scan, _with_last(past, scan.out, uids[-1]), stop_reason, truth, began)
+        runs = _with_last(past, scan.out, uids[-1])
+        outcome = _finish(scan, runs, stop_reason, truth, began)
     if stop_reason == "interrupted":
         raise ScanInterruptedError(f"interrupted; {outcome['points']} points are in {scan.out}")
+    if _broken_off(runs[-1]):
+        raise RuntimeError(
+            f"{stop_reason}; {outcome['points']} points are in {scan.out}: when that is mended, "
+            f"`skysteer resume --out {scan.out}` goes on"
+        )
     return outcome
+
+
+def _broken_off(run: RecordedRun) -> bool:
+    """Whether a rule ended the run, for what went wrong with its points."""
+    if INTERVENTIONS not in run.streams:
+        return False
+    said = run.events(INTERVENTIONS)
+    last = (str(said["intervention_kind"][-1]), str(said["intervention_by"][-1]))
+    return last == ("stop", "policy")
 
 
 def _run(RE: RunEngine, plan: Any, inbox: Inbox, interrupted: threading.Event) -> Any:
@@ -498,8 +517,7 @@ def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
         os.environ.update(ioc.environment)  # before the first PV: libca reads it once
         about = {"demo": _settings(demo, digest)}
         # a microscope of our own that is gone does not come back: `skysteer resume` starts another
-        policy = {"lost": ("stop",)}
-        return run_scan(scan, truth, past=past, md=about, on_bad_point=policy)
+        return run_scan(replace(scan, patience=0.0), truth, past=past, md=about)
 
 
 def _over(scan: Scan, options: IocOptions, specimen: Specimen) -> Scan:

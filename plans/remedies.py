@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from .bad_points import Trouble
 from .beam import BeamWatch
 from .logbook import Plan
 from .measurement import Measurement, Pixel
+
+logger = logging.getLogger(__name__)
 
 POLICY = "policy"  # who it was that retried, skipped, ...
 LOOK = 0.2  # s between two looks at what is waited for
@@ -69,6 +72,7 @@ def _wait(scan: Measurement, pixel: Pixel, trouble: Trouble, tried: int) -> Plan
         return all(getattr(device, "connected", True) for device in devices)
 
     yield from _take_back(scan, trouble)
+    logger.warning("lost: %s; waiting up to %g s for it to come back", trouble.why, patience)
     yield from scan.logbook.record("wait", POLICY, why=trouble.why)
     yield from _look_until(scan, back, patience)
 

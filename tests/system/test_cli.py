@@ -203,7 +203,9 @@ def test_an_ioc_that_dies_ends_the_scan_with_its_reason(tmp_path):
     complaint = [line for line in errors.splitlines() if line.startswith("skysteer:")]
     assert len(complaint) == 1 and "SIM:" in complaint[0], errors
     assert "Traceback" not in errors
-    assert read_run(tmp_path).stop["exit_status"] == "fail"
+    assert "skysteer resume" in complaint[0]
+    kinds = read_run(tmp_path).events("interventions")["intervention_kind"]
+    assert list(kinds) == ["wait", "wait", "stop"]
 
 
 def test_kill_9_in_the_middle_loses_no_measured_point_and_leaves_nothing_running(tmp_path):
@@ -263,6 +265,8 @@ def start_scan(folder, ioc, until):
         "0.002",
         "--until",
         until,
+        "--patience",
+        "1",
         "--out",
         str(folder),
     ]
