@@ -451,7 +451,7 @@ def shell(
     """Open IPython with RunEngine, devices, catalog and live picture ready."""
     if sim == (prefix is not None):
         raise ValueError("give --sim for a simulated microscope, or --prefix BL: for one that runs")
-    from .shell import run_shell
+    from .session import run_shell
 
     raise typer.Exit(run_shell(prefix, out, command=command, timeout=timeout))
 

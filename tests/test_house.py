@@ -13,7 +13,17 @@ import pytest
 import skysteer
 
 ROOT = Path(skysteer.__file__).parent
-ROOMS = ("agent", "devices", "models", "plans", "rehearsal", "simulators", "storage", "views")
+ROOMS = (
+    "agent",
+    "devices",
+    "models",
+    "plans",
+    "rehearsal",
+    "session",
+    "simulators",
+    "storage",
+    "views",
+)
 MODULES = sorted(
     f"skysteer.{room}.{module.name}"
     for room in ROOMS

@@ -50,7 +50,7 @@ def shell(environment):
 
 def the_example():
     """What the shell tells a new user to type."""
-    from skysteer.shell import EXAMPLE
+    from skysteer.session.shell import EXAMPLE
 
     return EXAMPLE
 

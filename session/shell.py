@@ -11,14 +11,14 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from .session import Session, open_session
+from .microscope import Session, open_session
 
 if TYPE_CHECKING:
     from bluesky import RunEngine
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
-    from .storage import Store
-    from .views import LiveMap
+    from ..storage import Store
+    from ..views import LiveMap
 
 PATIENCE = 10.0  # s that a run may take from its end into the catalog
 EXAMPLE = (
@@ -49,7 +49,7 @@ def run_shell(
         Exit status: 0, or 1 where the command raised.
     """
     with _microscope(prefix) as found, open_session(found, out, timeout=timeout) as session:
-        from .views import LiveMap
+        from ..views import LiveMap
 
         with ExitStack() as stack:
             window = None if command is None and sys.stdin.isatty() else False
@@ -66,7 +66,7 @@ def _microscope(prefix: str | None) -> Iterator[str]:
     if prefix is not None:
         yield prefix
         return
-    from .simulators import Ioc, IocOptions
+    from ..simulators import Ioc, IocOptions
 
     with Ioc(IocOptions(shape=(128, 128), pixel_size=0.25)) as ioc:
         os.environ.update(ioc.environment)  # before the first PV: libca reads it once
@@ -88,10 +88,10 @@ def desk(session: Session, out: Path, live: LiveMap) -> dict[str, Any]:
     import numpy as np
     from bluesky.callbacks.best_effort import BestEffortCallback
 
-    from . import agent
-    from .devices import beam_suspender
-    from .plans import adaptive_scan
-    from .views import export_run, summarize, write_report
+    from .. import agent
+    from ..devices import beam_suspender
+    from ..plans import adaptive_scan
+    from ..views import export_run, summarize, write_report
 
     bec = BestEffortCallback()
     bec.disable_plots()  # they need a window in this process, and `live` is the picture of a grid
@@ -124,7 +124,7 @@ def _by_kind(bec: Any) -> Callable[[str, Any], object]:
     """Show a steered run's progress as a bar, and every other run as Best Effort does."""
     from event_model import RunRouter
 
-    from .views import progress_bar
+    from ..views import progress_bar
 
     def choose(_: str, start: Any) -> tuple[list[Any], list[Any]]:
         steered = start.get("skysteer")
@@ -212,7 +212,7 @@ class DeskCatalog:
 
 
 def _open(opened: Future[Any], out: Path) -> None:
-    from .storage import open_catalog
+    from ..storage import open_catalog
 
     try:
         opened.set_result(open_catalog(out))

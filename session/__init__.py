@@ -1,0 +1,5 @@
+"""RunEngine, devices and storage, put together for IPython and for the commands."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

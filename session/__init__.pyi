@@ -1,0 +1,29 @@
+from .again import run_replay, run_resume
+from .folder import list_folder, summary_of, tell_scan
+from .microscope import Session, open_devices, open_session
+from .past import Past
+from .planning import plan_demo, plan_scan
+from .scanning import run_scan
+from .settings import Demo, Scan, ScanInterruptedError
+from .shell import run_shell
+from .simulated import run_demo
+
+__all__ = [
+    "Demo",
+    "Past",
+    "Scan",
+    "ScanInterruptedError",
+    "Session",
+    "list_folder",
+    "open_devices",
+    "open_session",
+    "plan_demo",
+    "plan_scan",
+    "run_demo",
+    "run_replay",
+    "run_resume",
+    "run_scan",
+    "run_shell",
+    "summary_of",
+    "tell_scan",
+]
