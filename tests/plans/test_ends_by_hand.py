@@ -58,6 +58,7 @@ def wait_for(bench: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("end", ["abort", "stop", "halt"])
 def test_while_a_lost_device_is_waited_for(troubled: Any, end: str) -> None:
+    before = psutil.Process().children(recursive=True)
     lose(troubled)
 
     def pause() -> None:
@@ -73,7 +74,7 @@ def test_while_a_lost_device_is_waited_for(troubled: Any, end: str) -> None:
     assert troubled.stop()["exit_status"] == STATUS[end]
     assert troubled.staged == ["staged", "unstaged"]
     assert len(troubled.events()) == 9
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= set(before)
     troubled.det.connected = True
     assert troubled.scan(AGENT, until="points(5)").points == 5
 
