@@ -74,7 +74,8 @@ def test_a_file_is_read_again_after_a_change(mine: str) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no agent 'sldas-net': choose one of .*low-discrepancy, "):
+    known = r"there is no agent .sldas-net.: choose one of .*low-discrepancy, "
+    with pytest.raises(ValueError, match=known):
         make_sampler("sldas-net")
 
 
