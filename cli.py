@@ -276,8 +276,10 @@ def simulate(
         for row in rows:
             print(_json(row), flush=True)
     else:
+        found = list(rows)
+        told = {key for row in found for key in row}
         _print_table(
-            list(rows),
+            found,
             (
                 "image",
                 "agent",
@@ -288,9 +290,83 @@ def simulate(
                 "psnr",
                 "decision_ms_p50",
                 "travel_px",
+                *[k for k in ("nrmse_own", "estimated_nrmse", "cov90", "nlpd") if k in told],
                 *([] if dwell is None else ["seconds"]),
             ),
         )
+
+
+@app.command(
+    epilog="Examples: skysteer tune --agent slads --vary flatness=0,0.1,0.25 --image a.tif "
+    "--image b.tif --seeds 3 --plot tune.png; on past runs: skysteer tune --agent gp "
+    "--vary power=0,0.5,1 --out runs --run 3c93f54e --run 8d1c0a2b"
+)
+def tune(
+    vary: Annotated[
+        list[str],
+        typer.Option(help="NAME=VALUE,VALUE of the agent's options; again for another option."),
+    ],
+    agent: Agent = "slads",
+    image: Annotated[
+        list[str] | None, typer.Option(help="An image; may be given several times.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder with past runs; the latest without --run.")
+    ] = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(help="A run's uid or its beginning; may be given several times."),
+    ] = None,
+    tiled: Annotated[str | None, typer.Option(help="Read runs from this Tiled server.")] = None,
+    key: Annotated[str | None, typer.Option(help="Data key of a run's readings.")] = None,
+    coverage: Annotated[
+        list[float] | None,
+        typer.Option(help="May be given several times; 0.05, 0.1 and 0.2 without it."),
+    ] = None,
+    options: Options = "{}",
+    seeds: Annotated[int, typer.Option(help="Scans of each combination, seeds 0, 1, ...")] = 1,
+    batch: Batch = None,
+    processes: Annotated[
+        int | None, typer.Option(help="How many at a time; one for each processor without it.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the results into this file: .png, .pdf or .svg.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Try an agent's options on images or past runs, in parallel, and rank them."""
+    from .workers import ONE_THREAD
+
+    os.environ.update(ONE_THREAD)  # before numpy and torch: agents are built here, to check them
+    from .session import run_tune
+
+    given = {} if coverage is None else {"coverages": coverage}
+    records = []
+    for record in run_tune(
+        agent,
+        vary,
+        images=image or (),
+        out=out,
+        uids=run or (),
+        tiled=tiled,
+        key=key,
+        plot=plot,
+        options=_options(options),
+        seeds=seeds,
+        batch=batch,
+        processes=processes,
+        **given,
+    ):
+        records.append(record)
+        if as_json:
+            print(_json(record), flush=True)
+    from .rehearsal import ranking, save_tune_figure
+
+    if not as_json:
+        rows = [{**row.pop("options"), **row} for row in ranking(records)]
+        _print_table(rows, tuple(rows[0]))
+    if plot is not None:
+        save_tune_figure(plot, records)
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -173,9 +174,11 @@ def assess(
     dict
         ``agent, coverage, points, nrmse, ssim, psnr, decision_ms_p50, decision_ms_p95,
         decision_cpu_ms_p50, travel_px``; ``seconds`` where a stage (in pixels) is given;
-        ``nrmse_own`` and ``ssim_own`` where the agent has a reconstruction of its own.  The first
-        decision, which draws the start and warms up, is left out of the times where there are
-        others.
+        ``nrmse_own`` and ``ssim_own`` where the agent has a reconstruction of its own;
+        ``nlpd, cov90, estimated_nrmse`` where it says how sure it is of that: mean negative log
+        density and cover of the 90 % intervals over the unmeasured pixels, and the NRMSE that it
+        expects.  The first decision, which draws the start and warms up, is left out of the times
+        where there are others.
     """
     num = points_at(share, truth.shape)
     scan = trajectory.first(num)
@@ -198,10 +201,26 @@ def assess(
     }
     if stage is not None:
         row["seconds"] = trajectory.seconds(num, stage)
-    own = getattr(make_sampler(agent, options), "reconstruct", None)
+    sampler = make_sampler(agent, options)
+    own = getattr(sampler, "reconstruct", None)
     if own is not None:
-        row |= {"nrmse_own": nrmse(truth, own(scan)), "ssim_own": ssim(truth, own(scan))}
+        mean = own(scan)
+        row |= {"nrmse_own": nrmse(truth, mean), "ssim_own": ssim(truth, mean)}
+    surrogate = getattr(sampler, "surrogate", None)
+    if surrogate is not None:
+        row |= _honesty(truth, surrogate(scan), scan)
     return row
+
+
+def _honesty(truth: NDArray[np.float64], belief: Any, scan: SparseScan) -> dict[str, float]:
+    """What the belief says of the pixels that are not measured, held against the truth there."""
+    estimated = {"estimated_nrmse": float(belief.expected_nrmse)}
+    free = ~scan.mask
+    if not free.any():
+        return {"nlpd": math.nan, "cov90": math.nan, **estimated}
+    inside = np.abs(truth - belief.mean) <= belief.interval(0.9)
+    nlpd = -float(belief.log_density(truth)[free].mean())
+    return {"nlpd": nlpd, "cov90": float(inside[free].mean()), **estimated}
 
 
 def points_at(share: float, shape: tuple[int, ...]) -> int:

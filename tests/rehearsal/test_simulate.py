@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
-from skysteer.agent import StageTime
+from skysteer.agent import GaussianProcess, StageTime
 from skysteer.cli import app
 from skysteer.rehearsal import compare_agents, designs, load_truth, run_agent
 
@@ -151,3 +153,27 @@ def test_nothing_is_drawn_of_what_is_soon_over(image, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert list(compare_agents([image], ["uniform"], [0.1]))
     assert sys.stderr.getvalue() == ""  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_rows_tell_how_honest_an_agent_is_that_says_how_sure_it_is(tmp_path: Path, capsys) -> None:
+    rng = np.random.default_rng(4)
+    path = tmp_path / "rough.tif"
+    truth = gaussian_filter(rng.standard_normal((32, 32)), 2.0).astype(np.float32)
+    Image.fromarray(truth).save(path)
+    sure, silent = compare_agents([path], ["gp", "spread"], [0.3], batch=40, seed=2)
+    assert not {"nlpd", "cov90", "estimated_nrmse"} & set(silent)
+    *_, (_, trajectory) = run_agent(load_truth(path), "gp", sure["points"], batch=40, seed=2)
+    gp = GaussianProcess().surrogate(trajectory.scan)
+    off, half = np.abs(truth - gp.mean), gp.interval(0.9)
+    rest = np.argwhere(~trajectory.scan.mask)
+    covered = [off[tuple(pixel)] <= half[tuple(pixel)] for pixel in rest]
+    assert sure["cov90"] == pytest.approx(np.mean(covered))
+    z, width, mean = (a[~trajectory.scan.mask] for a in (truth, gp.std, gp.mean))
+    tails = gp.local_scale
+    density = scipy.stats.t.logpdf(z, tails.freedom, mean, width * tails.width)
+    assert sure["nlpd"] == pytest.approx(-density.mean())
+    assert 0.5 < sure["estimated_nrmse"] / sure["nrmse_own"] < 2
+    assert app(["simulate", "--image", str(path), "--agent", "gp", "--coverage", "0.3"],
+               standalone_mode=False) is None  # fmt: skip
+    head = capsys.readouterr().out.splitlines()[0]
+    assert all(word in head for word in ("nrmse own", "estimated nrmse", "cov90", "nlpd"))
