@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+DIGITS = 14  # of a setpoint: 1.2, not 1.2000000000000002
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,13 @@ class Axis:
                 f"different setpoints, but {self.start} to {self.stop} came"
             )
 
-    @property
+    @cached_property
     def setpoints(self) -> NDArray[np.float64]:
         """(num,) the axis' positions, in the motor's units."""
-        return np.linspace(self.start, self.stop, self.num)
+        points = _tidied(np.linspace(self.start, self.stop, self.num), abs(self.pitch))
+        points[0], points[-1] = self.start, self.start if self.num == 1 else self.stop
+        points.flags.writeable = False
+        return points
 
     @property
     def pitch(self) -> float:
@@ -124,3 +131,12 @@ class ScanGrid:
         """Rebuild a grid from ``describe()``."""
         slow, fast = (Axis(**axis) for axis in description["axes"])
         return cls(slow, fast)
+
+
+def _tidied(points: NDArray[np.float64], pitch: float) -> NDArray[np.float64]:
+    """Leave out the digits that only come of rounding, where the pitch is none of them."""
+    largest = float(np.abs(points).max())
+    if not 1e-200 < largest < 1e200:
+        return points
+    decimals = DIGITS - math.ceil(math.log10(largest))
+    return np.round(points, decimals) if 10.0**-decimals < 1e-6 * pitch else points

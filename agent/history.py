@@ -164,7 +164,8 @@ class History:
         tried = [each for each in self.interventions if each.seen >= heard]
         # of what was tried in vain, and under way when the run was cut off, there is no reading
         in_vain = sum(each.kind in ONCE_MORE for each in tried)
-        return counted + len(since) + in_vain + (not self.finished)
+        in_order = self.finished or (self.stop or {}).get("exit_status") == "success"
+        return counted + len(since) + in_vain + (not in_order)
 
     @property
     def finished(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
+from bluesky.utils import RunEngineControlException, make_decorator
 
 from ..agent import asks_after
 from .batch import Batch
@@ -86,7 +87,7 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
         {"all": [run.measurement.reader], "start": [lambda _, doc: uids.append(doc["uid"])]}
     )
     @bpp.stage_decorator(run.measurement.staged)
-    @bpp.run_decorator(md=metadata)
+    @_run_decorator(metadata, stopped)
     def batches() -> Plan:
         for timer, seconds in run.timers.items():
             yield from bps.abs_set(timer, seconds, wait=True)
@@ -113,6 +114,22 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
         made,
         max(0, made - (scan.reader.observations.next_id - 1)),
     )
+
+
+@make_decorator
+def _run_decorator(plan: Plan, metadata: dict[str, Any], reasons: list[str]) -> Plan:
+    """As bluesky's, but for the stop document, which says why the run ended in order, too."""
+    yield from bps.open_run(metadata)
+    yield from bpp.contingency_wrapper(
+        plan, except_plan=_close_failed, else_plan=lambda: bps.close_run(reason=reasons[0])
+    )
+
+
+def _close_failed(error: Exception) -> Plan:
+    if isinstance(error, RunEngineControlException):
+        yield from bps.close_run(exit_status=error.exit_status)
+    else:
+        yield from bps.close_run(exit_status="fail", reason=str(error))
 
 
 def _next_batch(decider: Decider, shutter: ScanShutter | None) -> Plan:

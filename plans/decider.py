@@ -286,8 +286,7 @@ class Decider:
     def _read(self) -> Batch:
         if self._future is None or not self._future.done():
             raise RuntimeError(
-                "a decision is read that was not triggered and waited for: an adaptive scan "
-                "needs a RunEngine, it cannot be listed or simulated without one"
+                "a decision is read that was not triggered and waited for: use trigger_and_read"
             )
         return self._future.result()
 

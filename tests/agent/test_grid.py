@@ -105,3 +105,17 @@ def test_numpy_integers_count_points() -> None:
 def test_one_motor_cannot_be_both_axes() -> None:
     with pytest.raises(ValueError, match="both are 'x'"):
         ScanGrid(Axis("x", 0, 1, 2), Axis("x", 0, 1, 2))
+
+
+def test_setpoints_have_the_digits_that_a_person_would_write() -> None:
+    axis = Axis("x", 0, 3.1, 32)
+    assert axis.setpoints.tolist() == [float(f"{k / 10:.1f}") for k in range(32)]
+    assert np.linspace(0, 3.1, 32).tolist() != axis.setpoints.tolist()
+
+
+@given(grid=grids)
+def test_setpoints_lie_where_they_must_and_begin_and_end_exactly(grid: ScanGrid) -> None:
+    for axis in (grid.slow, grid.fast):
+        points, exact = axis.setpoints, np.linspace(axis.start, axis.stop, axis.num)
+        assert points[0] == axis.start and points[-1] == exact[-1]
+        assert (np.abs(points - exact) <= 1e-6 * abs(axis.pitch)).all()

@@ -47,6 +47,7 @@ def test_one_run_holds_readings_and_decisions(bench: Any) -> None:
     assert targets == [(e["y_setpoint"], e["x_setpoint"]) for e in bench.events()]
     last = bench.decisions()[-1]
     assert (last["stop"], last["stop_reason"], last["count"]) == (1, "40 points", 0)
+    assert (bench.stop()["exit_status"], bench.stop()["reason"]) == ("success", "40 points")
 
 
 def test_every_document_keeps_to_the_schema(bench: Any) -> None:

@@ -141,7 +141,8 @@ def test_a_detector_that_fails_once_is_asked_again(faulty: Any, where: str) -> N
 def test_a_dead_detector_ends_the_run_in_order(faulty: Any) -> None:
     faulty.det.fails = lambda _: RuntimeError("no gate pulse")
     outcome = faulty.scan(AGENT, **OPTIONS)
-    assert "6 bad points in a row" in outcome.stop_reason
+    assert outcome.stop_reason.startswith("stopped by policy: 6 bad points in a row")
+    assert faulty.stop()["reason"] == outcome.stop_reason
     assert (outcome.exposures, outcome.repeated) == (6, 6)
     assert faulty.decisions()[-1]["exposures"] == 6
 

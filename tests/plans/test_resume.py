@@ -230,7 +230,9 @@ def test_a_run_that_was_given_up_may_be_resumed_when_the_fault_is_mended(bench: 
     bench.det.sim_set_func(lambda: math.nan)
     bench.scan(bench.sampler("Steepest"), until="points(44)", batch=8)
     given_up = bench.documents()
-    assert "no new pixel" in History.of(given_up).decisions[-1].stop_reason
+    past = History.of(given_up)
+    assert "no new pixel" in past.decisions[-1].stop_reason
+    assert past.exposures == past.events, "nothing was under way when it ended"
     bench.det.sim_set_func(good)
     assert resumed(bench, given_up).stop_reason == "44 points"
 
