@@ -9,6 +9,8 @@ from .simulate import (
     run_agent,
     trajectories,
 )
+from .tune_plot import save_tune_figure, tune_figure
+from .tune_sweep import ranking, run_trials, tune
 
 __all__ = [
     "PastScan",
@@ -19,8 +21,13 @@ __all__ = [
     "designs",
     "load_truth",
     "points_at",
+    "ranking",
     "read_past_scan",
     "replay",
     "run_agent",
+    "run_trials",
+    "save_tune_figure",
     "trajectories",
+    "tune",
+    "tune_figure",
 ]

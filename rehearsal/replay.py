@@ -142,7 +142,7 @@ def replay(
         *(OF_A_RASTER if past.full else (past.scan.coverage * part for part in OF_A_SCAN))
     ]
     truth = past.truth
-    size = batch or int(np.clip(truth.size // 300, 1, LARGEST_BATCH))
+    size = batch or usual_batch(truth.size)
     for _, agent, share, trajectory in trajectories(
         {past.uid: truth}, agents, shares, batch=size, seed=seed, options=options
     ):
@@ -160,6 +160,11 @@ def replay(
             "points_saved": measured - points,
             "seconds_saved": (measured - points) * past.seconds_per_point,
         }
+
+
+def usual_batch(pixels: int) -> int:
+    """Points between two decisions on a grid of so many: a third of a percent, 1 to 50."""
+    return int(np.clip(pixels // 300, 1, LARGEST_BATCH))
 
 
 def check_decisions(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from .scanning import run_scan
 from .settings import Demo, Scan, ScanInterruptedError
 from .shell import run_shell
 from .simulated import run_demo
+from .tuning import run_tune
 
 __all__ = [
     "Demo",
@@ -24,6 +25,7 @@ __all__ = [
     "run_resume",
     "run_scan",
     "run_shell",
+    "run_tune",
     "summary_of",
     "tell_scan",
 ]
