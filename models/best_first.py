@@ -92,10 +92,12 @@ class BestFirst:
 @njit(cache=True, error_model="numpy")
 def _refresh_tile(i, j, score, near, forbidden, best, where, far):
     rows, columns = score.shape
-    most, place, longest = UNAVAILABLE, 0, 0
+    most, place, longest = UNAVAILABLE, 0, np.int32(0)
+    left, right = j * TILE, min((j + 1) * TILE, columns)
     for row in range(i * TILE, min((i + 1) * TILE, rows)):
-        for column in range(j * TILE, min((j + 1) * TILE, columns)):
+        for column in range(left, right):  # alone, so that it runs in vector registers
             longest = max(longest, near[row, column])
+        for column in range(left, right):
             if score[row, column] > most and not forbidden[row, column]:
                 most, place = score[row, column], row * columns + column
     best[i, j], where[i, j], far[i, j] = most, place, longest
@@ -113,20 +115,26 @@ def _choose(num, on_the_way, score, near, forbidden, best, where, far, power):
     old = [(np.int64(0), np.int64(0), np.int32(0), np.float32(0))]
     pixels = np.empty((num, 2), np.int64)
     scores = np.empty(num, np.float32)
+    reach = max(int(math.sqrt(far.max())), 1)
     for p in range(on_the_way.shape[0]):
-        _count(
-            on_the_way[p, 0], on_the_way[p, 1], score, near, forbidden, best, where, far, power, old
-        )
+        r, c = on_the_way[p]
+        _count(r, c, score, near, forbidden, best, where, far, reach, power, old)
+    rows_best = np.empty(best.shape[0], np.float32)  # so that no choice walks over all tiles
+    for i in range(best.shape[0]):
+        rows_best[i] = best[i].max()
     chosen = 0
     while chosen < num:
-        tile = np.argmax(best)
-        if best.flat[tile] == UNAVAILABLE:
+        i = np.argmax(rows_best)
+        if rows_best[i] == UNAVAILABLE:
             break
-        row, column = where.flat[tile] // columns, where.flat[tile] % columns
+        place = where[i, np.argmax(best[i])]
+        row, column = place // columns, place % columns
         pixels[chosen, 0], pixels[chosen, 1] = row, column
         scores[chosen] = score[row, column]
         chosen += 1
-        _count(row, column, score, near, forbidden, best, where, far, power, old)
+        _count(row, column, score, near, forbidden, best, where, far, reach, power, old)
+        for i in range(max(row - reach, 0) // TILE, min((row + reach) // TILE + 1, best.shape[0])):
+            rows_best[i] = best[i].max()
     for k in range(len(old) - 1, 0, -1):
         row, column, distance, value = old[k]
         near[row, column], score[row, column] = distance, value
@@ -140,12 +148,14 @@ def _choose(num, on_the_way, score, near, forbidden, best, where, far, power):
 
 
 @njit(cache=True, error_model="numpy")
-def _count(r, c, score, near, forbidden, best, where, far, power, old):
-    """Let a pixel count as measured: it is taken, and nearer than before to those around it."""
+def _count(r, c, score, near, forbidden, best, where, far, reach, power, old):
+    """Let a pixel count as measured: it is taken, and nearer than before to those around it.
+
+    No pixel has its nearest farther away than ``reach``.
+    """
     rows, columns = score.shape
-    radius = max(int(math.sqrt(far.max())), 1)
-    for i in range(max(r - radius, 0) // TILE, min(r + radius, rows - 1) // TILE + 1):
-        for j in range(max(c - radius, 0) // TILE, min(c + radius, columns - 1) // TILE + 1):
+    for i in range(max(r - reach, 0) // TILE, min(r + reach, rows - 1) // TILE + 1):
+        for j in range(max(c - reach, 0) // TILE, min(c + reach, columns - 1) // TILE + 1):
             window = max(int(math.sqrt(far[i, j])), 1)
             hit = False
             for row in range(max(i * TILE, r - window), min((i + 1) * TILE, rows, r + window + 1)):

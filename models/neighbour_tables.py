@@ -20,7 +20,9 @@ LONGEST = 32767  # pixels of an axis: a row and a column share 32 bits, and so d
 FAR = np.int32(2**31 - 1)  # squared distance of a neighbour that is not there
 NOBODY = np.int32(2**31 - 1)  # such a neighbour
 MOVED, USER = np.uint8(1), np.uint8(2)  # flags of a pixel: see `NeighbourTables`
+NOT_THERE = np.int64(FAR) << 32 | np.int64(NOBODY)  # squared distance and pixel in one
 PER_CELL = 2.0  # points, on average, in a cell of the grid in which bulk filling searches
+SMALLEST_BLOCK = 4  # pixels a side that are filled together: those of a cell, or more
 
 
 class NeighbourTables:
@@ -75,7 +77,8 @@ class NeighbourTables:
         where = (pixels[:, 0] // cell) * cells[1] + pixels[:, 1] // cell
         order = np.argsort(where, kind="stable")
         starts = np.searchsorted(where[order], np.arange(cells[0] * cells[1] + 1))
-        _fill(pixels[order], starts, cell, cells, self.neighbours, self.reach, self._close)
+        block = max(cell, SMALLEST_BLOCK)
+        _fill(pixels[order], starts, cell, cells, block, self.neighbours, self.reach, self._close)
         self._refresh(np.argwhere(np.ones(self.tiles, dtype=bool)))
 
     def insert(self, pixels: NDArray[np.int64]) -> None:
@@ -201,29 +204,77 @@ def _refresh_tiles(touched, reach, tile_reach):
 
 
 @njit(cache=True, error_model="numpy")
-def _fill(points, starts, cell, cells, neighbours, reach, close):
-    """Search cells in rings around each pixel's own until none nearer can be left."""
-    for row in range(reach.shape[0]):
-        for column in range(reach.shape[1]):
-            nearest = neighbours[row, column]
-            nearest[:] = NOBODY
-            limit = FAR
-            a, b = row // cell, column // cell
-            for ring in range(max(cells)):
-                beyond = max((ring - 1) * cell + 1, 0)  # nothing in this ring is nearer
-                if ring > 0 and beyond * beyond > limit:
-                    break
-                for i in range(max(a - ring, 0), min(a + ring, cells[0] - 1) + 1):
-                    inner = abs(i - a) != ring  # of such a row only the two ends are new
-                    for j in range(b - ring, b + ring + 1, 2 * ring if inner else 1):
-                        if j < 0 or j >= cells[1]:
-                            continue
-                        own = i * cells[1] + j
-                        for p in range(starts[own], starts[own + 1]):
-                            r, c = points[p]
-                            d2 = (row - r) ** 2 + (column - c) ** 2
-                            pixel = np.int32(r << 16 | c)
-                            if 0 < d2 < limit or (d2 == limit and pixel < nearest[NEIGHBOURS - 1]):
-                                limit = _place(nearest, d2, pixel, row, column)
-            reach[row, column] = limit
-            close[row, column] = _squared(nearest[CLOSE - 1], row, column)
+def _fill(points, starts, cell, cells, block, neighbours, reach, close):
+    """Look for the neighbours of a block's pixels among those that may be near its centre."""
+    rows, columns = reach.shape
+    candidates = np.empty((points.shape[0], 2), np.int64)  # key of a distance to the centre, entry
+    ten = np.empty(NEIGHBOURS, np.int64)
+    for top in range(0, rows, block):
+        for left in range(0, columns, block):
+            centre = (min(top + block // 2, rows - 1), min(left + block // 2, columns - 1))
+            found = _around(centre, points, starts, cell, cells, block, candidates)
+            for row in range(top, min(top + block, rows)):
+                for column in range(left, min(left + block, columns)):
+                    ten[:] = NOT_THERE
+                    away = math.sqrt((row - centre[0]) ** 2 + (column - centre[1]) ** 2)
+                    _nearest_ten(row, column, away, candidates[:found], ten)
+                    for k in range(NEIGHBOURS):
+                        neighbours[row, column, k] = ten[k] & 0xFFFFFFFF
+                    reach[row, column] = min(ten[NEIGHBOURS - 1] >> 32, FAR)
+                    close[row, column] = min(ten[CLOSE - 1] >> 32, FAR)
+
+
+@njit(cache=True, error_model="numpy")
+def _around(centre, points, starts, cell, cells, block, candidates):
+    """Sort into ``candidates`` all points that a pixel of a block may need; tell how many.
+
+    Rings of cells are searched until none can hold one that is nearer to the centre than the
+    eleventh, the block's diagonal added: a pixel may be measured itself.
+    """
+    a, b = centre[0] // cell, centre[1] // cell
+    found = 0
+    limit = math.inf
+    for ring in range(max(cells)):
+        if (ring - 1) * cell + 1 > limit:
+            break
+        for i in range(max(a - ring, 0), min(a + ring, cells[0] - 1) + 1):
+            inner = abs(i - a) != ring  # of such a row only the two ends are new
+            for j in range(b - ring, b + ring + 1, 2 * ring if inner else 1):
+                if j < 0 or j >= cells[1]:
+                    continue
+                own = i * cells[1] + j
+                for p in range(starts[own], starts[own + 1]):
+                    r, c = points[p]
+                    d2 = (centre[0] - r) ** 2 + (centre[1] - c) ** 2
+                    if d2 > limit * limit:
+                        continue
+                    slot = found
+                    while slot > 0 and candidates[slot - 1, 0] > d2:
+                        candidates[slot] = candidates[slot - 1]
+                        slot -= 1
+                    candidates[slot, 0], candidates[slot, 1] = d2, r << 16 | c
+                    found += 1
+                    if found > NEIGHBOURS:
+                        limit = math.sqrt(candidates[NEIGHBOURS, 0]) + 1.5 * block
+    return found
+
+
+@njit(cache=True, error_model="numpy")
+def _nearest_ten(row, column, away, candidates, ten):
+    """Sort the nearest of the candidates, themselves sorted by a centre so far away, into ten."""
+    for p in range(candidates.shape[0]):
+        entry = candidates[p, 1]
+        d2 = ((entry >> 16) - row) ** 2 + ((entry & 0xFFFF) - column) ** 2
+        key = d2 << 32 | entry
+        if d2 == 0:
+            continue
+        if key > ten[NEIGHBOURS - 1]:
+            beyond = math.sqrt(candidates[p, 0]) - away  # nothing that follows is nearer
+            if beyond > 0 and beyond * beyond > (ten[NEIGHBOURS - 1] >> 32) + 1:
+                break
+            continue
+        slot = NEIGHBOURS - 1
+        while slot > 0 and ten[slot - 1] > key:
+            ten[slot] = ten[slot - 1]
+            slot -= 1
+        ten[slot] = key
