@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -56,6 +57,9 @@ Tiled = Annotated[
 Approve = Annotated[
     bool, typer.Option("--approve", help="Each batch waits for `skysteer tell approve`.")
 ]
+Monitor = Annotated[
+    bool, typer.Option("--monitor", help="Show the scan on a web page, too: `skysteer monitor`.")
+]
 Then = Annotated[
     str | None, typer.Option(help="Where the stage goes at the end: best, or ROW,COLUMN.")
 ]
@@ -95,6 +99,7 @@ def demo(
     tiled: Tiled = None,
     approve: Approve = False,
     then: Then = None,
+    monitor: Monitor = False,
     as_json: Json = False,
 ) -> None:
     """Scan a simulated X-ray microscope adaptively, over Channel Access, and draw the map."""
@@ -119,7 +124,9 @@ def demo(
         noise="none" if noise is Noise.NONE else "poisson",
         peak_rate=peak_rate,
     )
-    _print_outcome(run_demo(settings), as_json)
+    with _shown_on_a_page(out, monitor):
+        outcome = run_demo(settings)
+    _print_outcome(outcome, as_json)
 
 
 @app.command(
@@ -144,6 +151,7 @@ def scan(
     tiled: Tiled = None,
     approve: Approve = False,
     then: Then = None,
+    monitor: Monitor = False,
     as_json: Json = False,
 ) -> None:
     """Scan adaptively with PVs that already run."""
@@ -166,7 +174,9 @@ def scan(
         approval=approve,
         then=_goal(then),
     )
-    _print_outcome(run_scan(settings), as_json)
+    with _shown_on_a_page(out, monitor):
+        outcome = run_scan(settings)
+    _print_outcome(outcome, as_json)
 
 
 @app.command(epilog="Example: skysteer resume --out demo-run")
@@ -176,12 +186,15 @@ def resume(
     ] = None,
     out: Out = Path("runs"),
     tiled: Tiled = None,
+    monitor: Monitor = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a scan that was cut off, in a new run that names the old one."""
     from .session import run_resume
 
-    _print_outcome(run_resume(out, uid, tiled=tiled), as_json)
+    with _shown_on_a_page(out, monitor):
+        outcome = run_resume(out, uid, tiled=tiled)
+    _print_outcome(outcome, as_json)
 
 
 @app.command(epilog="Example: skysteer replay 3c93f54e --out runs --agent slads --agent raster")
@@ -473,6 +486,27 @@ def tell(
     _print_outcome(tell_scan(out, kind, words or (), by=by, timeout=timeout), as_json)
 
 
+@app.command(epilog="Example: skysteer monitor --out runs")
+def monitor(
+    out: Annotated[
+        Path, typer.Option("--out", "--watch", help="Folder whose scans are followed.")
+    ] = Path("runs"),
+    port: Annotated[int, typer.Option(help="0 for one that is free.")] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Tell the address, and open no browser.")
+    ] = False,
+) -> None:
+    """Follow a folder's scans on a web page, with buttons to pause, resume, approve and stop."""
+    from .workers import ONE_THREAD
+
+    os.environ.update(ONE_THREAD)  # before numpy: the scan goes before
+    from .views import watch_folder
+
+    if not out.is_dir():
+        raise ValueError(f"expected a folder of runs, but {out} is none: name one with --out")
+    watch_folder(out, port=port, browser=not no_browser)
+
+
 runs = typer.Typer(
     help="List the runs of a folder, and bring them into its catalog.", invoke_without_command=True
 )
@@ -568,6 +602,14 @@ def report(
     page = to or out / f"report-{summary.start['uid'][:8]}.html"
     write_report(page, summary)
     print(page)
+
+
+def _shown_on_a_page(out: Path, wanted: bool) -> AbstractContextManager[None]:
+    if not wanted:
+        return nullcontext()
+    from .views import monitored
+
+    return monitored(out)
 
 
 def _print_outcome(outcome: dict[str, Any], as_json: bool) -> None:

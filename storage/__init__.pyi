@@ -9,8 +9,8 @@ from .chain import (
 )
 from .delivery import Delivery
 from .encoding import decode_line, encode_line
-from .journal import Document, Journal, read_journal
-from .mailbox import Answer, Mailbox, post
+from .journal import Document, Journal, is_live, read_journal, read_journal_from
+from .mailbox import Answer, Mailbox, bears_token, post, takes_messages
 from .read import RecordedRun, read_run
 from .runs import JournalEntry, complete, last_wins, list_runs
 from .store import Store
@@ -27,18 +27,22 @@ __all__ = [
     "RecordedRun",
     "Store",
     "as_one_run",
+    "bears_token",
     "check_abandoned",
     "close_run",
     "complete",
     "decode_line",
     "documents_of_chain",
     "encode_line",
+    "is_live",
     "last_wins",
     "list_runs",
     "open_catalog",
     "post",
     "read_chain",
     "read_journal",
+    "read_journal_from",
     "read_run",
     "sync",
+    "takes_messages",
 ]

@@ -4,6 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,14 @@ def documents_of_chain(source: Any, which: int | str = -1) -> list[Document]:
 def as_one_run(chain: Sequence[RecordedRun]) -> Iterator[Document]:
     """Give the documents of a chain as if it had been one run, which bears the last one's name.
 
-    Events are numbered on from run to run; the time is that of the first start document.
+    Events are numbered on from run to run; the time is that of the first start document, and
+    ``resumptions`` tells of each later run its uid, the number of events before it (``after``),
+    and the seconds in which nothing was measured (``idle``).
     """
     first, last = chain[0].start, chain[-1]
-    yield "start", {**last.start, "time": first["time"]}
+    later = [_resumption(*pair) for pair in pairwise(chain)]
+    told = {"resumptions": later} if later else {}
+    yield "start", {**last.start, "time": first["time"], **told}
     counted: dict[str, int] = {}
     for run in chain:
         streams = {each["uid"]: each["name"] for each in run.descriptors}
@@ -88,6 +93,16 @@ def as_one_run(chain: Sequence[RecordedRun]) -> Iterator[Document]:
                 yield name, {**document, "seq_num": number}
     if last.stop:
         yield "stop", {**last.stop, "num_events": counted}
+
+
+def _resumption(before: RecordedRun, run: RecordedRun) -> dict[str, Any]:
+    ended = max(doc["time"] for _, doc in before.documents() if "time" in doc)
+    start = run.start
+    return {
+        "uid": start["uid"],
+        "after": start.get("resumed_after", 0),
+        "idle": max(start["time"] - ended, 0.0),
+    }
 
 
 def close_run(folder: str | os.PathLike[str], uid: str, reason: str = DIED) -> bool:

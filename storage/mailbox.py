@@ -184,6 +184,23 @@ def post(folder: str | os.PathLike[str], content: Mapping[str, Any], timeout: fl
     )
 
 
+def bears_token(folder: str | os.PathLike[str], token: str) -> bool:
+    """Say whether somebody can read the token of the scan that runs in a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no scan runs there.
+    """
+    expected = _token(Path(folder).resolve() / "inbox", folder)
+    return hmac.compare_digest(token.encode(), expected.encode())
+
+
+def takes_messages(folder: str | os.PathLike[str]) -> bool:
+    """Say whether a scan with a mailbox runs in a folder, or has died there, and touch no lock."""
+    return (Path(folder) / "inbox" / "token").exists()
+
+
 def _token(place: Path, folder: str | os.PathLike[str]) -> str:
     lock = place / "lock"
     with suppress(FileNotFoundError):

@@ -39,7 +39,7 @@ def live_figure(view: LiveView, shape: float = WIDE, figure: Figure | None = Non
     """
     frame = MapFrame.of(view.summary)
     with style.context(["default", STYLE]):
-        panels = _panels(view, frame)
+        panels = panels_of(view, frame)
         title = _title(view)
         layout = live_layout(frame, shape)
         if len(title) > LETTERS * layout.width:
@@ -49,12 +49,18 @@ def live_figure(view: LiveView, shape: float = WIDE, figure: Figure | None = Non
 
 def live_layout(frame: MapFrame, shape: float, lines: int = 1) -> Layout:
     """Where the six panels lie, three maps and three charts, below a title of so many lines."""
+    return arrange(panel_sizes(frame), header=lines * HEADER, shape=shape)
+
+
+def panel_sizes(frame: MapFrame) -> list[tuple[float, float]]:
+    """Width and height of each of the six panels, inches."""
     size = map_size(frame.ratio)
     chart = (max(size[0], NARROWEST), float(np.clip(size[1], LOWEST, TALLEST)))
-    return arrange([size] * 3 + [chart] * 3, header=lines * HEADER, shape=shape)
+    return [size] * 3 + [chart] * 3
 
 
-def _panels(view: LiveView, frame: MapFrame) -> Panels:
+def panels_of(view: LiveView, frame: MapFrame) -> Panels:
+    """Draw the six panels, by title: three maps, then three charts."""
     summary = view.summary
     label = with_units(summary.key, summary.units)
     limits = Limits.of(view.image)

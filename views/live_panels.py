@@ -121,9 +121,13 @@ def stop_lines(view: LiveView) -> tuple[int | None, float | None]:
     if until is None:
         planned = view.summary.start.get("num_points")
         return (int(planned) if planned else None), None
-    threshold = re.search(r"expected_error\(([^)]+)\)", until)
-    budget = parse(until).budget(view.summary.grid.size)
-    return budget, float(threshold[1]) if threshold else None
+    return parse(until).budget(view.summary.grid.size), rule_limit(until, "expected_error")
+
+
+def rule_limit(until: str, name: str) -> float | None:
+    """Limit that a stop rule sets for ``time``, ``dose`` or ``expected_error``."""
+    found = re.search(rf"\b{name}\(([^)]+)\)", until)
+    return float(found[1]) if found else None
 
 
 def draw_current(axes: Axes, view: LiveView) -> None:

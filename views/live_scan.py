@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import EventReader, ScanGrid, scanned_grid, steering_key
+from ..agent import INTERVENTIONS, EventReader, ScanGrid, scanned_grid, steering_key
 from ..models import ErrorMap, SparseScan
+from .interventions import InterventionPoint, intervention_of
 from .summary import (
     DECISIONS,
     PRIMARY,
@@ -18,6 +19,7 @@ from .summary import (
     Image,
     MeasuredPoint,
     RunSummary,
+    active_seconds,
     decision_of,
     stop_reason_of,
     units_of,
@@ -88,6 +90,11 @@ class LiveScan:
     ------
     ValueError
         If the start document does not tell what grid is scanned.
+
+    Attributes
+    ----------
+    batch : Batch or None
+        The latest one; None where no agent steers.
     """
 
     def __init__(self, start: Mapping[str, Any], current: str | None = None) -> None:
@@ -101,7 +108,8 @@ class LiveScan:
         self._points: dict[int, MeasuredPoint] = {}
         self._currents: dict[int, float] = {}
         self._decisions: dict[int, DecisionPoint] = {}
-        self._batch: Batch | None = None
+        self._interventions: dict[int, InterventionPoint] = {}
+        self.batch: Batch | None = None
         self._map = ErrorMap(self.grid.shape)
         self._errors: dict[int, float] = {}
         self._stop: Mapping[str, Any] | None = None
@@ -119,12 +127,26 @@ class LiveScan:
 
     def view(self) -> LiveView | None:
         """What is known now; None before the first usable value."""
-        reader = self._reader
-        if reader is None or not reader.observations.points:
+        summary = self.summary()
+        if summary is None or not len(summary.scan.values):
             return None
-        scan = reader.observations.scan(self.grid.shape)
-        self._follow(scan)
-        summary = RunSummary(
+        self._follow(summary.scan)
+        return LiveView(
+            summary,
+            self._map.image,
+            np.sqrt(self._map.squared_error),
+            self.batch,
+            self._curve(),
+            np.array(list(self._currents.values())),
+            units_of(self._descriptors, self._current_key or ""),
+        )
+
+    def summary(self) -> RunSummary | None:
+        """What the documents say by now; None of a plan not ours that has measured nothing yet."""
+        reader = self._reader
+        if reader is None:
+            return None
+        return RunSummary(
             start=self.start,
             stop=self._stop,
             grid=self.grid,
@@ -136,18 +158,10 @@ class LiveScan:
             ),
             events=tuple(self._points.values()),
             decisions=tuple(self._decisions.values()),
-            scan=scan,
-            seconds=self._last - float(self.start["time"]),
+            scan=reader.observations.scan(self.grid.shape),
+            seconds=active_seconds(self.start, self._last),
             stop_reason=self._reason(),
-        )
-        return LiveView(
-            summary,
-            self._map.image,
-            np.sqrt(self._map.squared_error),
-            self._batch,
-            self._curve(),
-            np.array(list(self._currents.values())),
-            units_of(self._descriptors, self._current_key or ""),
+            interventions=tuple(self._interventions.values()),
         )
 
     def _describe(self, doc: Mapping[str, Any]) -> None:
@@ -177,6 +191,9 @@ class LiveScan:
                 self._currents[number] = float(data[self._current_key])
         elif stream == DECISIONS:
             self._decide(data)
+        elif stream == INTERVENTIONS:
+            said = intervention_of(doc)
+            self._interventions[said.number] = said
 
     def _decide(self, data: Mapping[str, Any]) -> None:
         decision = decision_of(data)
@@ -187,7 +204,7 @@ class LiveScan:
                 for name in ("rows", "columns", "scores")
             )
             pixels = np.stack([rows, columns], axis=1).astype(np.int64)
-            self._batch = Batch(decision, pixels, scores.astype(np.float64))
+            self.batch = Batch(decision, pixels, scores.astype(np.float64))
 
     def _follow(self, scan: SparseScan) -> None:
         """Bring the map up to date, by way of some moments since the last view."""

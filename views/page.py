@@ -14,11 +14,14 @@ from matplotlib.figure import Figure
 WIDE = 500  # CSS pixels of an image that has a row for itself
 # The policy forbids what the page does not need, whatever came into it.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-CSS = """
+TOKENS = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --soft: #5c5c5c; --line: #d9d9d9;
   --paper: #ffffff; --tint: #f5f5f2; --mark: #0072b2; --warn: #b34700 }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --soft: #a9a7a2; --line: #3d3d3d;
   --paper: #17181a; --tint: #222426; --mark: #6db9e8; --warn: #ff9d57 } }
+"""
+"""Colours of all pages, light and dark."""
+CSS = """
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 1rem/1.55 Charter, "Bitstream Charter", "Source Serif 4", Cambria, Georgia, serif }
@@ -80,7 +83,7 @@ def page(title: str, parts: Iterable[str]) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(title)}</title>\n<style>{TOKENS}{CSS}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(parts)
         + "\n</main>\n</body>\n</html>\n"
     )

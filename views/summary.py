@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import EventReader, Observation, Observations, ScanGrid, scanned_grid, steering_key
+from ..agent import (
+    INTERVENTIONS,
+    EventReader,
+    Observation,
+    Observations,
+    ScanGrid,
+    scanned_grid,
+    steering_key,
+)
 from ..models import SparseScan
 from ..storage import last_wins
+from .interventions import InterventionPoint, intervention_of
 
 Image = NDArray[np.float64]  # (M, N)
 Documents = Iterable[tuple[str, Mapping[str, Any]]]
@@ -67,6 +76,8 @@ class DecisionPoint:
         Why the agent did not choose by itself, or what the guard refused.
     stop_reason : str
         Why the run ended here; empty while it went on.
+    exposures : int
+        Exposures made by then, repeated ones included; 0 where the event does not tell.
     """
 
     number: int
@@ -80,6 +91,7 @@ class DecisionPoint:
     expected_error: float
     note: str
     stop_reason: str
+    exposures: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +118,12 @@ class RunSummary:
     scan : SparseScan
         The usable values, one a pixel, in the order measured.
     seconds : float
-        From the start document to the last document.
+        From the start document to the last document, without the time between a run that was
+        cut off and the one that went on with it.
     stop_reason : str
         Why the run ended, as far as the documents tell.
+    interventions : tuple of InterventionPoint
+        What people said and rules did, in order.
     """
 
     start: Mapping[str, Any]
@@ -122,6 +137,7 @@ class RunSummary:
     scan: SparseScan
     seconds: float
     stop_reason: str
+    interventions: tuple[InterventionPoint, ...] = ()
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -134,9 +150,21 @@ class RunSummary:
         return str(self.record.get("agent") or self.start.get("plan_name") or "unknown plan")
 
     @property
+    def resumptions(self) -> Sequence[Mapping[str, Any]]:
+        """The runs that went on with the first one, as `storage.as_one_run` describes them."""
+        return self.start.get("resumptions") or ()
+
+    @property
     def spacings(self) -> NDArray[np.float64]:
-        """(P - 1,) seconds from each event to the next."""
-        return np.diff([event.time for event in self.events])
+        """Seconds from each event to the next of the same run."""
+        first = {each["after"] for each in self.resumptions}
+        between = np.diff([event.time for event in self.events])
+        return between[[k + 1 not in first for k in range(len(between))]]
+
+    @property
+    def exposures(self) -> int:
+        """Exposures made, repeated ones included, as far as the documents tell."""
+        return max((len(self.events), *(d.exposures for d in self.decisions)))
 
 
 def summarize(documents: Documents) -> RunSummary:
@@ -180,8 +208,9 @@ def summarize(documents: Documents) -> RunSummary:
         scan=Observations(Observation(e.seq_num, e.row, e.column, e.value) for e in measured).scan(
             grid.shape
         ),
-        seconds=float(max(doc.get("time", 0.0) for _, doc in once) - start["time"]),
+        seconds=active_seconds(start, max(doc.get("time", 0.0) for _, doc in once)),
         stop_reason=stop_reason_of(stop, decisions),
+        interventions=tuple(intervention_of(doc) for doc in _events(once, streams, INTERVENTIONS)),
     )
 
 
@@ -252,7 +281,14 @@ def decision_of(data: Mapping[str, Any]) -> DecisionPoint:
         expected_error=float(said("expected_error")),
         note=str(said("note")),
         stop_reason=str(said("stop_reason")),
+        exposures=int(data.get("decision_exposures", 0)),
     )
+
+
+def active_seconds(start: Mapping[str, Any], until: float) -> float:
+    """Seconds of a run until a moment, without those between its parts."""
+    idle = sum(each["idle"] for each in start.get("resumptions") or ())
+    return float(until - start["time"] - idle)
 
 
 def units_of(descriptors: Sequence[Mapping[str, Any]], key: str) -> str:
