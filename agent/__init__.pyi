@@ -4,7 +4,7 @@ from .documents import EventReader
 from .error_sampler import Slads
 from .gp import GaussianProcess
 from .grid import Axis, ScanGrid
-from .guard import Guard, RefusedTargetError, Verdict
+from .guard import Guard, RefusedTargetError, UnansweredCheckError, Verdict
 from .history import History, Interruption, Moment, asks_after
 from .intervention import INTERVENTIONS, Intervention
 from .keep_out import KeepOut, KeepOutPolygon, Zone, keep_out_zone
@@ -75,6 +75,7 @@ __all__ = [
     "Spread",
     "StageTime",
     "StopRule",
+    "UnansweredCheckError",
     "UniformRandom",
     "Verdict",
     "Zone",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .detour import is_clear, way_round
 from .grid import Axis, ScanGrid
 from .keep_out import Zone
 
@@ -18,8 +19,15 @@ ROUNDING = 1e-6  # of a step, which is a difference of positions that may be lar
 Check = Callable[[Mapping[str, float]], None]
 
 
+UNREACHABLE = (ConnectionError, TimeoutError)
+
+
 class RefusedTargetError(ValueError):
     """The guard does not let the stage be driven to a position."""
+
+
+class UnansweredCheckError(RefusedTargetError):
+    """Nor while the motors cannot be asked whether they may go there; they may be, later."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,14 @@ class Guard:
     """Refuses targets that are not finite, off the grid, off limits, kept out, or measured.
 
     It fails closed: a check that raises anything refuses the target. Only a person may change it
-    while a scan runs, by its ``keep_out``.
+    while a scan runs, by its ``keep_out``. Zones hold for the way to a target, too.
 
     Parameters
     ----------
     grid : ScanGrid
     check : callable
-        Raises where a position (by axis name, motor units) may not be driven to.
+        Raises where a position (by axis name, motor units) may not be driven to; a ConnectionError
+        or TimeoutError where nobody can say.
     keep_out : sequence of KeepOut or KeepOutPolygon
     largest_step : (2,) tuple of float, optional
         Farthest, in motor units, that the slow and the fast axis may go in one move; inf for any.
@@ -83,6 +92,10 @@ class Guard:
             Pixels that have a valid observation or are on their way.
         most : int
             What is left of the budget.
+
+        Notes
+        -----
+        Motors that cannot be reached refuse nothing here: before each move they are asked again.
         """
         batch = np.asarray(suggested, dtype=np.float64).reshape(-1, 2)
         free = ~taken
@@ -122,7 +135,10 @@ class Guard:
             return "off the grid"
         if not free[int(row), int(column)]:
             return "already measured"
-        return self.objection(self.grid.position((int(row), int(column))))
+        try:
+            return self.objection(self.grid.position((int(row), int(column))))
+        except UnansweredCheckError:
+            return None
 
     def objection(
         self, position: Mapping[str, float], stands: Mapping[str, float] | None = None
@@ -135,27 +151,44 @@ class Guard:
             Motor units by axis name.
         stands : mapping, optional
             Where it stands; an axis that is not named here may go any distance.
+
+        Raises
+        ------
+        UnansweredCheckError
+            If the motors cannot be asked.
         """
-        slow, fast = (position.get(axis.name, math.nan) for axis in self._axes)
+        slow, fast = there = self._place(position)
         if not (math.isfinite(slow) and math.isfinite(fast)):
             return "not finite"
         if any(zone.covers(slow, fast) for zone in self.keep_out):
             return "kept out"
         if self._too_far(position, stands or {}):
             return "further than the largest step"
+        here = self._place(stands or {})
+        if np.isfinite(here).all() and not is_clear(self.keep_out, here, there, self._margin):
+            return "the way leads through a keep-out zone"
         try:
             self.check(position)
+        except UNREACHABLE as error:
+            raise UnansweredCheckError(
+                f"nobody can say whether it is off limits: {error}"
+            ) from error
         except Exception as error:
             return f"off limits ({error})"
         return None
+
+    @property
+    def minds_the_way(self) -> bool:
+        """Whether it matters where the stage stands."""
+        return self.largest_step is not None or bool(self.keep_out)
 
     def way(
         self, stands: Mapping[str, float], position: Mapping[str, float]
     ) -> list[dict[str, float]]:
         """Positions on the way to a position, none further apart than the largest step.
 
-        Straight, or with one axis after the other where a keep-out zone lies on the straight way;
-        if one lies on those too, the straight way is returned, to be refused.
+        Round the keep-out zones; if there is no way round them, the straight way is returned, to
+        be refused.
 
         Parameters
         ----------
@@ -169,13 +202,43 @@ class Guard:
         RefusedTargetError
             If it is not known where the stage stands.
         """
-        corners = [{**stands, axis.name: position[axis.name]} for axis in self._axes]
-        straight = self._steps(stands, position)
-        if len(straight) == 1:
-            return straight
-        ways = [straight]
-        ways += [[*self._steps(stands, by), *self._steps(by, position)] for by in corners]
-        return next((way for way in ways if not any(map(self.objection, way))), straight)
+        here, way = stands, list[dict[str, float]]()
+        for there in self._round_the_zones(stands, position):
+            way += self._steps(here, there)
+            here = there
+        return way
+
+    def _round_the_zones(
+        self, stands: Mapping[str, float], position: Mapping[str, float]
+    ) -> list[dict[str, float]]:
+        """Where the way turns, and its end."""
+        if not self.keep_out:
+            return [dict(position)]
+        here, names = self._place(stands), [axis.name for axis in self._axes]
+        for name, place in zip(names, here, strict=True):
+            if not math.isfinite(place):
+                raise RefusedTargetError(f"nobody knows where {name} stands: {dict(stands)}")
+        places = way_round(
+            self.keep_out, here, self._place(position), self._margin, self._is_reachable
+        )
+        turns = [dict(zip(names, place, strict=True)) for place in (places or ())[:-1]]
+        return [*turns, dict(position)]
+
+    def _is_reachable(self, place: tuple[float, float]) -> bool:
+        try:
+            self.check(dict(zip((axis.name for axis in self._axes), place, strict=True)))
+        except Exception:
+            return False
+        return True
+
+    @property
+    def _margin(self) -> float:
+        """How far from a zone a way round it goes, in motor units."""
+        return 0.5 * min(abs(axis.pitch) for axis in self._axes)
+
+    def _place(self, position: Mapping[str, float]) -> tuple[float, float]:
+        slow, fast = (float(position.get(axis.name, math.nan)) for axis in self._axes)
+        return slow, fast
 
     def _steps(
         self, stands: Mapping[str, float], position: Mapping[str, float]

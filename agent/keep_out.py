@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Place = tuple[float, float]
+
 ON_EDGE = 1e-9  # of the polygon's extent: a target so near to an edge lies on it
 
 
@@ -36,6 +38,21 @@ class KeepOut:
     def covers(self, slow: ArrayLike, fast: ArrayLike) -> NDArray[np.bool_]:
         """Whether positions lie in it."""
         return _within(slow, self.slow) & _within(fast, self.fast)
+
+    def meets(self, low: Place, high: Place) -> bool:
+        """Whether it has a place in common with the rectangle between two places."""
+        mine = zip(low, high, (self.slow, self.fast), strict=True)
+        return all(below <= max(ends) and above >= min(ends) for below, above, ends in mine)
+
+    @property
+    def corners(self) -> list[Place]:
+        """(slow, fast) of each; one of a half plane may be infinite."""
+        return [(slow, fast) for slow in self.slow for fast in self.fast]
+
+    def outline_near(self, slow: float, fast: float) -> list[Place]:
+        """The nearest place of each edge to a place inside."""
+        places = [*((end, fast) for end in self.slow), *((slow, end) for end in self.fast)]
+        return [place for place in places if np.isfinite(place).all()]
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,38 @@ class KeepOutPolygon:
             winding += upward.astype(np.int64) - downward
             touched |= _distance(across, along) <= near
         return (winding != 0) | touched
+
+    def meets(self, low: Place, high: Place) -> bool:
+        """Whether it has a place in common with the rectangle between two places."""
+        corners = np.asarray(self.polygon)
+        near = ON_EDGE * float(np.ptp(corners, axis=0).max())
+        box = np.array([[s, f] for s in (low[0], high[0]) for f in (low[1], high[1])])
+        if self.covers(box[:, 0], box[:, 1]).any():
+            return True
+        ends = np.stack([corners, np.roll(corners, -1, axis=0)])
+        overlap = (ends.max(axis=0) >= np.array(low) - near).all(axis=1)
+        overlap &= (ends.min(axis=0) <= np.array(high) + near).all(axis=1)
+        # an edge goes past where all corners of the rectangle lie on one side of its line
+        along = ends[1] - ends[0]
+        across = box[None] - ends[0][:, None]
+        side = along[:, None, 0] * across[..., 1] - along[:, None, 1] * across[..., 0]
+        slack = near * np.hypot(*along.T)
+        past = (side > slack[:, None]).all(axis=1) | (side < -slack[:, None]).all(axis=1)
+        return bool((overlap & ~past).any())
+
+    @property
+    def corners(self) -> list[Place]:
+        """(slow, fast) of each."""
+        return list(self.polygon)
+
+    def outline_near(self, slow: float, fast: float) -> list[Place]:
+        """The nearest place of each edge to a place."""
+        corners = np.asarray(self.polygon)
+        along = np.roll(corners, -1, axis=0) - corners
+        length = (along**2).sum(axis=1)
+        across = np.array([slow, fast]) - corners
+        share = np.clip((across * along).sum(axis=1) / np.where(length > 0, length, 1), 0, 1)
+        return [(float(s), float(f)) for s, f in corners + share[:, None] * along]
 
 
 Zone = KeepOut | KeepOutPolygon

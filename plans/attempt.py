@@ -20,7 +20,7 @@ from bluesky.utils import (
     RunEngineControlException,
 )
 
-from ..agent import RefusedTargetError
+from ..agent import RefusedTargetError, UnansweredCheckError
 from .bad_points import Trouble
 from .gate import Exposures, Gate
 from .logbook import Plan
@@ -62,6 +62,7 @@ class Attempt:
         self._axes = {motor: axis for axis, motor in motors.items()}
         self._devices = [*motors.values(), *detectors]
         self._groups: set[Any] = set()
+        self._moves: set[Any] = set()  # groups of moves under way
         self._let_through: Mapping[str, float] = {}
         self._statuses: list[Any] = []
         self._error: Exception | None = None
@@ -104,6 +105,11 @@ class Attempt:
     def _remember(self, message: Msg, answer: Any) -> None:
         if message.obj is self._gate:
             self._let_through = message.args[0]
+        elif message.command == "set" and message.obj in self._axes:
+            self._moves.add(message.kwargs.get("group"))
+        elif message.command == "wait" and message.kwargs.get("group") in self._moves:
+            self._gate.arrived()
+            self._moves.clear()
         elif message.command == "checkpoint":  # what stood before is not repeated after a pause
             self._let_through = {}
         if message.command in ("set", "trigger") and hasattr(answer, "add_callback"):
@@ -124,6 +130,8 @@ class Attempt:
         return Trouble(self._kind(error), _reason(error))
 
     def _kind(self, error: Exception) -> str:
+        if isinstance(error, UnansweredCheckError):
+            return "lost"
         if isinstance(error, RefusedTargetError) or _is_of_ophyd(error, "LimitError"):
             return "refused"
         connected = all(getattr(device, "connected", True) for device in self._devices)

@@ -8,7 +8,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-from bluesky.utils import RunEngineControlException, make_decorator
+from bluesky.utils import RunEngineControlException
 
 from ..agent import asks_after
 from .batch import Batch
@@ -87,7 +87,9 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
         {"all": [run.measurement.reader], "start": [lambda _, doc: uids.append(doc["uid"])]}
     )
     @bpp.stage_decorator(run.measurement.staged)
-    @_run_decorator(metadata, stopped)
+    def staged() -> Plan:
+        yield from _in_a_run(batches(), metadata, stopped)
+
     def batches() -> Plan:
         for timer, seconds in run.timers.items():
             yield from bps.abs_set(timer, seconds, wait=True)
@@ -103,7 +105,7 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
             yield from measure_batch(batch, run)
         yield from move_at_the_end(run.ears, run.measurement, run.then)
 
-    yield from batches()
+    yield from staged()
     scan = run.measurement
     points, made = scan.reader.observations.points, scan.exposures.made
     return ScanOutcome(
@@ -116,9 +118,8 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
     )
 
 
-@make_decorator
-def _run_decorator(plan: Plan, metadata: dict[str, Any], reasons: list[str]) -> Plan:
-    """As bluesky's, but for the stop document, which says why the run ended in order, too."""
+def _in_a_run(plan: Plan, metadata: dict[str, Any], reasons: list[str]) -> Plan:
+    """As bluesky's ``run_wrapper``; the stop document of a run that ends in order says why, too."""
     yield from bps.open_run(metadata)
     yield from bpp.contingency_wrapper(
         plan, except_plan=_close_failed, else_plan=lambda: bps.close_run(reason=reasons[0])
@@ -127,7 +128,7 @@ def _run_decorator(plan: Plan, metadata: dict[str, Any], reasons: list[str]) -> 
 
 def _close_failed(error: Exception) -> Plan:
     if isinstance(error, RunEngineControlException):
-        yield from bps.close_run(exit_status=error.exit_status)
+        yield from bps.close_run(exit_status=getattr(error, "exit_status", "abort"))
     else:
         yield from bps.close_run(exit_status="fail", reason=str(error))
 

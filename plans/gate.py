@@ -30,10 +30,11 @@ class Gate:
     def __init__(self, guard: Callable[[], Guard]) -> None:
         self.guard = guard
         self.stands: dict[str, float] = {}
+        self._heading: dict[str, float] = {}  # since it last stood still
         self._unanswered: Exception | None = None
 
     def set(self, position: Mapping[str, float]) -> FutureStatus:
-        """Let the stage be driven to a position; an axis that is not named stays where it is.
+        """Let the stage be driven to a position; an axis that is not named goes where it is going.
 
         Raises
         ------
@@ -44,13 +45,17 @@ class Gate:
         """
         if self._unanswered is not None:
             raise self._unanswered
-        whole = {**self.stands, **position}
+        whole = {**self.stands, **self._heading, **position}
         why = self.guard().objection(whole, self.stands)
         if why is not None:
             where = ", ".join(f"{axis} = {value:.6g}" for axis, value in whole.items())
             raise RefusedTargetError(f"the guard refused {where}: {why}")
-        self.stands = whole
+        self._heading = whole
         return finished()
+
+    def arrived(self) -> None:
+        """Hear that the stage stands where it was sent."""
+        self.stands, self._heading = {**self.stands, **self._heading}, {}
 
     @property
     def looked(self) -> bool:
@@ -59,7 +64,7 @@ class Gate:
 
     async def look(self, motors: Mapping[str, Any]) -> None:
         """Find out where the stage stands, by axis; where that fails, ``set`` will say so."""
-        self.stands, self._unanswered = {}, None
+        self.stands, self._heading, self._unanswered = {}, {}, None
         try:
             for axis, motor in motors.items():
                 reading = motor.read()

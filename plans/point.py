@@ -124,7 +124,7 @@ def _move(scan: Measurement, position: Mapping[str, float]) -> Plan:
 
 def _approach(scan: Measurement, position: Mapping[str, float]) -> Plan:
     """Go to where one step to a position is left."""
-    if scan.gate.guard().largest_step is None:
+    if not scan.gate.guard().minds_the_way:
         return
     yield from bps.wait_for([partial(scan.gate.look, scan.motors)])
     if scan.gate.looked:  # else the gate will say why not

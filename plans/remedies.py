@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -83,6 +84,7 @@ def _recover(scan: Measurement, pixel: Pixel, trouble: Trouble, tried: int) -> P
     policy, attempt, failure = scan.policy, scan.attempt(), ""
     if policy is None or policy.recover is None:
         return
+    yield from bps.wait_for([partial(scan.gate.look, scan.motors)])  # it may stand anywhere
     try:
         yield from attempt.run(policy.recover())
     except Exception:

@@ -185,13 +185,16 @@ def _too_long(axis: Axis, motor: Any, objection: Exception) -> ValueError:
 
 
 def check_target(motors: Mapping[str, Any], position: Mapping[str, float]) -> None:
-    """Raise where a motor's own check refuses a target."""
+    """Raise where a motor's own check refuses a target; a ConnectionError where it is away."""
     for name, value in position.items():
         if not math.isfinite(value):
             raise ValueError(f"{name} = {value}")
         check = getattr(motors[name], "check_value", None)
-        if check is not None and not inspect.iscoroutinefunction(check):
-            check(value)
+        if check is None or inspect.iscoroutinefunction(check):
+            continue
+        if not getattr(motors[name], "connected", True):
+            raise ConnectionError(f"{name} is not connected")
+        check(value)
 
 
 def _objection(motor: Any, value: float) -> Generator[Msg, Any, Exception | None]:

@@ -1,12 +1,14 @@
 """The store of a measuring process: the journal at once, the catalog behind it."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .delivery import Delivery, Progress, deliver, silent, start_keeper
 from .destination import Destination, refuse_secrets, share
 from .journal import Journal
+from .runs import list_runs
 
 
 class Store:
@@ -43,8 +45,9 @@ class Store:
     def __call__(self, name: str, document: dict[str, Any]) -> None:
         self._journal(name, document)
         if name == "start":
-            self._destination.announce(document["uid"])
-            self._runs.append(document["uid"])
+            for uid in (document["uid"], *_runs_before(document, self._destination)):
+                self._destination.announce(uid)
+                self._runs.append(uid)
             if not self._at_work():
                 self._at_work = start_keeper(self._destination)
 
@@ -78,3 +81,15 @@ class Store:
             self._delivery = deliver(self._destination, self._runs, timeout, progress)
             os.close(self._presence)
         return self._delivery
+
+
+def _runs_before(start: Mapping[str, Any], destination: Destination) -> list[str]:
+    """Give the runs of the journal that a run goes on with: a catalog needs the whole chain."""
+    if "resumed_from" not in start:
+        return []
+    before = {run.uid: run.start.get("resumed_from") for run in list_runs(destination.folder)}
+    uid, chain = start["resumed_from"], list[str]()
+    while uid in before and uid not in chain:
+        chain.append(uid)
+        uid = before[uid]
+    return chain

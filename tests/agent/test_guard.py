@@ -19,6 +19,7 @@ from skysteer.agent import (
     KeepOutPolygon,
     RefusedTargetError,
     ScanGrid,
+    UnansweredCheckError,
     keep_out_zone,
 )
 
@@ -206,6 +207,31 @@ def test_a_long_way_goes_around_a_zone_where_it_can() -> None:
     wall = KeepOut((1.0, 2.0), (-math.inf, math.inf))
     blocked = guard(largest_step=(0.5, 0.5), keep_out=[wall])
     assert any(blocked.objection(step) for step in blocked.way(start, end))
+
+
+def test_zones_hold_for_the_way_without_a_largest_step_too() -> None:
+    start, end = {"y": 0.0, "x": 12.0}, {"y": 3.0, "x": 12.0}
+    kept = guard(keep_out=[KeepOut((1.0, 2.0), (11.0, 13.0))])
+    assert kept.objection(end) is None
+    assert kept.objection(end, start) == "the way leads through a keep-out zone"
+    way = kept.way(start, end)
+    assert len(way) == 3 and way[-1] == end
+    for before, after in zip([start, *way], way, strict=False):
+        assert kept.objection(after, before) is None
+    with pytest.raises(RefusedTargetError, match="nobody knows where x stands"):
+        kept.way({"y": 0.0}, end)
+
+
+@pytest.mark.parametrize("error", [ConnectionError("away"), TimeoutError("no answer")])
+def test_motors_that_cannot_be_asked_refuse_no_target_of_a_batch_but_each_move(
+    error: Exception,
+) -> None:
+    def check(position: Mapping[str, float]) -> None:
+        raise error
+
+    assert len(guard(check=check).vet([(0, 0), (2, 0)], NOTHING, 10).pixels) == 2
+    with pytest.raises(UnansweredCheckError, match=str(error)):
+        guard(check=check).objection({"y": 0.0, "x": 10.0})
 
 
 @pytest.mark.parametrize("stands", [{}, {"y": 0.0}, {"y": math.nan, "x": 10.0}])

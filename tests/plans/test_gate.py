@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import bluesky.plan_stubs as bps
+import numpy as np
 import pytest
 
 from skysteer.agent import make_sampler
@@ -105,6 +106,35 @@ def test_pauses_make_no_step_longer(guarded: Any) -> None:
     assert run_with_pauses(guarded, plan, 20, 0) > 3
     assert guarded.result.plan_result.points == 40
     assert max(*way(guarded.x), *way(guarded.y)) <= 2.0 + 1e-9
+
+
+def test_no_way_leads_through_a_polygon(guarded: Any) -> None:
+    outcome = guarded.scan(AGENT, until="points(60)", batch=8, keep_out=[TRIANGLE])
+    assert outcome.points == 60
+    sent = [(0.0, 0.0), *zip(guarded.y.sent, guarded.x.sent, strict=True)]
+    for (y0, x0), (y1, x1) in pairwise(sent):
+        # whatever the axes' speeds: the nearest to the triangle is that corner of what they sweep
+        ys, xs = np.linspace(y0, y1, 30), np.linspace(x0, x1, 30)
+        assert not any(in_the_triangle(y, x) for y in ys for x in xs)
+    assert len(sent) > 62, "round it"
+
+
+def test_motors_that_are_away_while_a_batch_is_decided_cost_none_of_it(guarded: Any) -> None:
+    away = times(10, TimeoutError("Failed to connect to SIM:y.LLM within 1.00 sec"))
+
+    asked: list[float] = []
+
+    def check(value: float) -> None:
+        asked.append(value)
+        if len(asked) > 2 and (error := away(value)):  # the ends of the grid come first
+            raise error
+
+    guarded.y.check_value = check
+    outcome = guarded.scan(AGENT, **OPTIONS)
+    assert outcome.points == 40
+    kinds = [e["intervention_kind"] for e in guarded.events("interventions")]
+    assert kinds == ["wait", "wait"], "eight targets of a batch, then two moves"
+    assert {d["refused"] for d in guarded.decisions()} == {0}
 
 
 def test_the_steps_keep_out_of_a_zone_as_well(guarded: Any) -> None:
