@@ -17,8 +17,8 @@ from .run_state import page_state
 LOOK = 0.25  # s between two looks at the journal
 REST = 4  # times as long as a drawing took, before the next
 UNTOLD, SELDOM = 1.0, 5.0  # s between two states where nothing is new, and where nobody looks
-WATCHED = 5.0  # s after a page has asked in which it is taken to be there
-LAST_LOOK = 5.0  # s that a page has to fetch the last state
+WATCHED = 10.0  # s after a page has asked in which it is taken to be there
+LAST_LOOK = 8.0  # s that a page has to fetch the last state
 
 
 @dataclass(frozen=True)
