@@ -3,10 +3,11 @@
 One simulated microscope, one scan after the other; while a scan runs, faults come and go by a
 seeded schedule, and now and then somebody pauses it. What the motors were sent is compared with
 what the guard must let through, by other code; what was exposed, with what was recorded. A scan
-that hangs ends the program.
+that hangs ends the program. After that each process of a scan is killed at 50 moments: see
+``reliability_kills.py``.
 
-    python benchmarks/reliability.py                       # singles, pairs, and 100 at random
-    python benchmarks/reliability.py --random 6 --no-pairs --json
+    python benchmarks/reliability.py                       # singles, pairs, 100 at random, kills
+    python benchmarks/reliability.py --random 6 --no-pairs --kills 0 --json
     python benchmarks/reliability.py --write docs/reliability.md
 """
 
@@ -26,7 +27,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import reliability_kills
 from reliability_judge import POINTS, SIDE, Outcome
 from reliability_lab import FAULTS, Lab, Schedule, Strike, run
 
@@ -88,26 +91,48 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-singles", action="store_true", help="leave out each fault alone")
     parser.add_argument("--no-pairs", action="store_true", help="leave out each two together")
-    parser.add_argument("--json", action="store_true", help="one line of JSON a scan, no table")
-    parser.add_argument("--write", type=Path, help="put the table into this file")
+    parser.add_argument("--kills", type=int, default=50, help="moments to kill each process at")
+    parser.add_argument("--json", action="store_true", help="one line of JSON a scan, no tables")
+    parser.add_argument("--write", type=Path, help="put the tables into this file")
     options = parser.parse_args()
     logging.disable(logging.ERROR)
+    outcomes = _with_faults(options)
+    killed = _with_kills(options.kills, options.seed)
+    tables = {"table": table(outcomes), "kills": reliability_kills.table(killed)}
+    made = {name: tables[name] for name, of in (("table", outcomes), ("kills", killed)) if of}
+    for name, text in made.items():
+        if not options.json:
+            print(f"\n{text}")
+        if options.write:
+            _put(options.write, name, text)
+    good = [*(outcome.good for outcome in outcomes), *(not each["why"] for each in killed)]
+    return 0 if all(good) else 1
+
+
+def _with_faults(options: argparse.Namespace) -> list[Outcome]:
     outcomes: list[Outcome] = []
+    singles, pairs = not options.no_singles, not options.no_pairs
+    to_try = list(schedules(singles, pairs, options.random, options.seed))
+    if not to_try:
+        return outcomes
     with Ioc(kind="gradients", shape=(SIDE, SIDE), noise="none", velocity=100.0) as ioc:
         os.environ.update(ioc.environment)  # before the first PV: libca reads it once
         lab = Lab(ioc)
-        singles, pairs = not options.no_singles, not options.no_pairs
-        for schedule in schedules(singles, pairs, options.random, options.seed):
+        for schedule in to_try:
             with contextlib.redirect_stdout(sys.stderr):  # the RunEngine talks of pauses
                 outcomes.append(run(lab, schedule))
             said = {**asdict(outcomes[-1]), "good": outcomes[-1].good}
             print(json.dumps(said) if options.json else _line(outcomes[-1]), flush=True)
         os.kill(ioc.pid, signal.SIGCONT)
-    if not options.json:
-        print(f"\n{table(outcomes)}")
-    if options.write:
-        _put(options.write, table(outcomes))
-    return 0 if all(outcome.good for outcome in outcomes) else 1
+    return outcomes
+
+
+def _with_kills(moments: int, seed: int) -> list[dict[str, Any]]:
+    scans = []
+    for scan in reliability_kills.kill_and_compare(moments, seed) if moments else ():
+        scans.append(scan)
+        print(json.dumps(scan), flush=True)
+    return scans
 
 
 def _line(o: Outcome) -> str:
@@ -116,10 +141,10 @@ def _line(o: Outcome) -> str:
     return f"{o.end:9} {o.points:3} points {o.seconds:5.1f} s  {faults}: {o.reason} {flaws}"
 
 
-def _put(file: Path, text: str) -> None:
-    before, rest = file.read_text().split("<!-- table -->\n")
-    after = rest.split("<!-- end -->")[1]
-    file.write_text(f"{before}<!-- table -->\n{text}\n<!-- end -->{after}")
+def _put(file: Path, name: str, text: str) -> None:
+    before, rest = file.read_text().split(f"<!-- {name} -->\n")
+    after = rest.split("<!-- end -->", 1)[1]
+    file.write_text(f"{before}<!-- {name} -->\n{text}\n<!-- end -->{after}")
 
 
 if __name__ == "__main__":

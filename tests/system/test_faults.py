@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -12,7 +11,9 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "benchmarks" / "reliability.py"
+from .programs import BENCHMARKS, benchmark
+
+PROGRAM = BENCHMARKS / "reliability.py"
 CLIENT = Path(__file__).with_name("lost_ioc_client.py")
 
 
@@ -43,14 +44,16 @@ def check(outcomes: list[Any], number: int) -> None:
 
 
 def test_faults_at_random_end_no_scan_otherwise_than_in_order() -> None:
-    check(run(PROGRAM, "--no-singles", "--no-pairs", "--random", 3, "--json", timeout=160), 3)
+    chosen = ("--no-singles", "--no-pairs", "--random", 3, "--kills", 0, "--json")
+    check(run(PROGRAM, *chosen, timeout=160), 3)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("layer", ["pyepics", "caproto"])
 def test_nor_do_100_schedules_singles_and_pairs(layer: str) -> None:
-    outcomes = run(PROGRAM, "--random", 100, "--seed", 2, "--json", timeout=3500, layer=layer)
+    chosen = ("--random", 100, "--kills", 0, "--seed", 2, "--json")
+    outcomes = run(PROGRAM, *chosen, timeout=3500, layer=layer)
     check(outcomes, 24 + 66 + 100)
     ends = [outcome["end"] for outcome in outcomes]
     assert ends.count("goal") > 80
@@ -67,7 +70,7 @@ def test_an_ioc_that_dies_and_comes_back_costs_no_point(layer: str) -> None:
 
 
 def test_the_judge_of_these_scans_finds_what_is_wrong() -> None:
-    judge = _module("reliability_judge")
+    judge = benchmark("reliability_judge")
     in_the_zone, off_the_grid = [("y", 0.5), ("x", 0.65)], [("y", 0.0), ("x", 1.2)]
     free = [("y", 0.0), ("x", 0.0), ("y", 0.5), ("x", 0.1)]
     assert list(judge.unguarded(in_the_zone)) == [(0.5, 0.65)]
@@ -84,13 +87,3 @@ def test_the_judge_of_these_scans_finds_what_is_wrong() -> None:
     judge.examine(outcome, [start, described, *events, ("stop", {"exit_status": "fail"})], [])
     assert len(outcome.wrong) == 4
     assert not outcome.good
-
-
-def _module(name: str) -> Any:
-    """A module beside the program."""
-    spec = importlib.util.spec_from_file_location(name, PROGRAM.with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
