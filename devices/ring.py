@@ -1,5 +1,7 @@
 """The storage ring's current, and a suspender that waits for beam."""
 
+import math
+import time
 from typing import Any
 
 from bluesky.suspenders import SuspendFloor
@@ -18,6 +20,11 @@ class RingCurrent(Device):
         What the PV's name begins with, for example ``"SIM:ring:"``.
     name
         Name of the device.
+
+    Attributes
+    ----------
+    suspenders : list of BeamSuspender
+        Those that watch it.
     """
 
     # Monitored: no trigger precedes it, and the suspender hears of a change at once.
@@ -25,13 +32,45 @@ class RingCurrent(Device):
 
     def __init__(self, prefix: str = "", *, name: str = "ring", **kwargs: Any) -> None:
         super().__init__(prefix, name=name, **kwargs)
+        self.suspenders: list[BeamSuspender] = []
 
 
 class BeamSuspender(SuspendFloor):
-    """`bluesky.suspenders.SuspendFloor` for which a current that is not a number is no beam."""
+    """`bluesky.suspenders.SuspendFloor` for which a current that is not a number is no beam.
+
+    While it holds a scan no plan runs, which could see that its time is up: so it can be told to
+    hold it no longer than that.
+    """
+
+    _until = math.inf
+
+    def hold_until(self, moment: float) -> None:
+        """Let a scan go at a moment of ``time.monotonic()``, beam or none; inf for never."""
+        self._until = moment
+        self._call_when_due()
+
+    def __call__(self, value: float, **kwargs: Any) -> None:
+        super().__call__(value, **kwargs)
+        self._call_when_due()
+
+    def _call_when_due(self) -> None:
+        engine = self.RE
+        if engine is not None and self.tripped and self._until < math.inf:
+            loop = engine.loop
+            left = max(0.0, self._until - time.monotonic())
+            loop.call_soon_threadsafe(lambda: loop.call_later(left, self._let_go))
+
+    def _let_go(self) -> None:
+        with self._lock:
+            if self._ev is not None and self._is_over():
+                self._ev.set()
+                self._ev, self._tripped = None, False
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._until
 
     def _should_suspend(self, value: float) -> bool:
-        return not value >= self._suspend_thresh
+        return not value >= self._suspend_thresh and not self._is_over()
 
     def _should_resume(self, value: float) -> bool:
         return value >= self._resume_thresh
@@ -63,10 +102,12 @@ def beam_suspender(
     --------
     ``RE.install_suspender(beam_suspender(ring, minimum=50))``
     """
-    return BeamSuspender(
+    suspender = BeamSuspender(
         ring.current,
         minimum,
         resume_thresh=1.1 * minimum if resume is None else resume,
         sleep=settle,
         tripped_message="waiting for beam",
     )
+    ring.suspenders.append(suspender)
+    return suspender

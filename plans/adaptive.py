@@ -52,6 +52,7 @@ from .request import (
     prefetch_size,
     step_lengths,
     stop_rule,
+    time_budget,
 )
 from .resumption import take_up
 from .shutter import shutter_for_scan
@@ -277,7 +278,8 @@ def adaptive_scan(
         if after is not None:
             run = yield from take_up(after, run)
             document |= {"resumed_from": after.uid, "resumed_after": after.events}
-        with watch.listening() if watch else nullcontext():
+        left = time_budget(rule, grid.size) - (after.seconds if after else 0.0)
+        with watch.listening(left) if watch else nullcontext():
             return (yield from run_batches(run, document))
     finally:
         # Not finalize_wrapper: its plan is left out when the run is halted.

@@ -74,17 +74,28 @@ class BeamWatch:
         self._suspects: dict[int, Pixel] = {}
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear of each fall of the current, where it can be subscribed to."""
+    def listening(self, budget: float = math.inf) -> Iterator[None]:
+        """Hear of each fall of the current, where it can be subscribed to.
+
+        Parameters
+        ----------
+        budget : float
+            Seconds for which the ring's suspenders may hold the run, all in all: while one does,
+            no plan sees that its time is up.
+        """
         signal = _signal(self._device, self.check.key)
-        if signal is None:
-            yield
-            return
-        signal.subscribe(self._hear)
+        suspenders = list(getattr(self._device, "suspenders", ()))
+        for suspender in suspenders:
+            suspender.hold_until(time.monotonic() + budget)
+        if signal is not None:
+            signal.subscribe(self._hear)
         try:
             yield
         finally:
-            signal.clear_sub(self._hear)
+            if signal is not None:
+                signal.clear_sub(self._hear)
+            for suspender in suspenders:
+                suspender.hold_until(math.inf)
 
     def begin(self) -> None:
         """An exposure begins: what fell before it has been accounted for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import inspect
 import math
 from collections.abc import Generator, Mapping, Sequence
@@ -13,6 +14,7 @@ from bluesky.utils import Msg
 
 from ..agent import (
     Axis,
+    Progress,
     Sampler,
     ScanGrid,
     StageTime,
@@ -71,6 +73,19 @@ def stop_rule(until: StopRule | str, dwell: float | None) -> StopRule:
     if dwell is None and "dose(" in repr(rule):
         raise ValueError(f"until={rule!r} needs dwell, the seconds of one exposure: give it")
     return rule
+
+
+def time_budget(rule: StopRule, pixels: int) -> float:
+    """Seconds after which a rule ends a run that measures nothing; inf where it never does."""
+    longest = 1e9
+
+    def ends(seconds: float) -> bool:
+        return rule.reason(Progress(0, pixels, seconds)) is not None
+
+    if not ends(longest):
+        return math.inf
+    # where it changes, to a microsecond: a rule may be anything made of rules
+    return bisect.bisect_left(range(int(longest * 1e6)), True, key=lambda at: ends(at / 1e6)) / 1e6
 
 
 def batch_size(batch: int | None, grid: ScanGrid, stage: StageTime | None = None) -> int:

@@ -11,8 +11,10 @@ import pytest
 from bluesky.suspenders import SuspendFloor
 from ophyd import Signal
 
-from skysteer.agent import make_sampler
+from skysteer.agent import make_sampler, parse
+from skysteer.devices import beam_suspender
 from skysteer.plans import BadPoints, RingCheck, adaptive_scan
+from skysteer.plans.request import time_budget
 
 from .faulty import FaultyCounter, FaultyMotor
 
@@ -178,6 +180,31 @@ def test_a_time_budget_ends_the_wait_for_beam(lit: Any) -> None:
     value = lit.det.value
     lit.det.value = lambda: (lit.det.counts == 5 and put(lit, 0.0)) or value()
     assert scan(lit, until="points(40) | time(1.5)").stop_reason == "time of 1.5 s"
+
+
+def test_a_suspender_holds_no_run_beyond_its_time(lit: Any) -> None:
+    lit.ring.suspenders = []
+    suspender = beam_suspender(lit.ring, minimum=50.0, settle=0.0)
+    lit.RE.install_suspender(suspender)
+    value = lit.det.value
+    lit.det.value = lambda: (lit.det.counts == 5 and put(lit, 0.0)) or value()
+    assert scan(lit, until="points(40) | time(1.5)").stop_reason == "time of 1.5 s"
+    assert suspender in lit.RE.suspenders and suspender._until == math.inf
+    assert 5 in quarantined(lit) and len(lit.events()) <= 6
+
+
+@pytest.mark.parametrize(
+    ("rule", "seconds"),
+    [
+        ("points(4)", math.inf),
+        ("time(1.5)", 1.5),
+        ("points(4) | time(7200)", 7200),
+        ("points(4) & time(7200)", math.inf),
+        ("(time(10) | time(3)) & time(5)", 5),
+    ],
+)
+def test_the_time_that_a_rule_allows_is_found(rule: str, seconds: float) -> None:
+    assert time_budget(parse(rule), 500) == pytest.approx(seconds, abs=1e-5)
 
 
 def test_nothing_listens_to_the_ring_afterwards(lit: Any) -> None:
