@@ -61,7 +61,7 @@ def test_a_stop_from_outside_ends_the_run_and_is_no_event(client):
         from bluesky.utils import FailedStatus
 
         x, counter = lab.motor(at=0), lab.counter(0.01)
-        x.velocity.set(10).wait()
+        x.velocity.set(4).wait()
         documents = []
         RE = RunEngine()
         RE.subscribe(lambda name, document: documents.append((name, document)))
