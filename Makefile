@@ -39,8 +39,14 @@ bench: setup
 soak: setup
 	$(BIN)/python -m pytest -m soak
 
-docs: setup
-	@echo "the documents are Markdown, in docs/; start at docs/architecture.md"
+# The notebooks are run, once; what has not changed since is taken from docs/_build/.jupyter_cache.
+docs: $(VENV)/docs-ready
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+$(VENV)/docs-ready: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info

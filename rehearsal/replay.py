@@ -24,7 +24,7 @@ from ..models import SparseScan, inverse_distance, nrmse
 from ..plans import decide_again
 from .simulate import points_at, trajectories
 
-Documents = Sequence[tuple[str, Mapping[str, Any]]]
+Documents = Iterable[tuple[str, Mapping[str, Any]]]
 
 OF_A_RASTER = (0.05, 0.1, 0.15, 0.2, 0.3)
 """Coverages at which the map of a replayed raster is compared."""
@@ -76,7 +76,7 @@ def read_past_scan(documents: Documents, key: str | None = None) -> PastScan:
 
     Parameters
     ----------
-    documents : sequence of (name, document)
+    documents : iterable of (name, document)
         Of one run, events without doubles.
     key : str, optional
         Data key of the readings; the steering one, or the first detector's, by default.
@@ -86,6 +86,7 @@ def read_past_scan(documents: Documents, key: str | None = None) -> PastScan:
     ValueError
         If the run scanned no grid, or has no usable reading.
     """
+    documents = list(documents)
     start = next(doc for name, doc in documents if name == "start")
     descriptors = [doc for name, doc in documents if name == "descriptor"]
     primary = [each for each in descriptors if each["name"] == "primary"]
