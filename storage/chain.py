@@ -12,8 +12,7 @@ from .destination import Destination
 from .encoding import encode_line
 from .journal import SUFFIX, Document, read_journal_from
 from .read import RecordedRun, read_run
-from .runs import complete, list_runs
-from .writer import DIED
+from .runs import DIED, complete, list_runs
 
 
 class LiveRunError(RuntimeError):

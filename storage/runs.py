@@ -13,6 +13,9 @@ from .destination import Destination
 from .encoding import decode_line
 from .journal import SUFFIX, Document, is_live
 
+DIED = "the process that measured this run ended before the run did"
+"""The reason given in the stop document that such a run gets."""
+
 TAIL = 65536
 """Bytes at the end of a file in which its stop document is found; one takes some 300."""
 

@@ -8,12 +8,10 @@ from bluesky_tiled_plugins import TiledWriter
 
 from .encoding import for_metadata
 from .journal import is_live, read_journal, read_journal_from
-from .runs import complete, unpacked
+from .runs import DIED, complete, unpacked
 
 BATCH = 50
 """Events of a stream that are written together; `benchmarks/storage.py` has the measurement."""
-
-DIED = "the process that measured this run ended before the run did"
 
 
 class RunWriter:

@@ -55,6 +55,7 @@ def test_the_examples_in_docstrings_are_right(name):
         ("from skysteer.views import LiveMap", ("torch", "matplotlib", "IPython")),
         ("from skysteer.devices import ScanStage", ("torch", "tiled", "caproto.server")),
         ("from skysteer.agent import ScanAgent", ("torch", "bluesky", "ophyd")),
+        ("from skysteer.storage import Store, read_chain", ("tiled", "bluesky_tiled_plugins")),
     ],
 )
 def test_an_import_brings_only_what_it_needs(statement, absent):
