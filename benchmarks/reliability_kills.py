@@ -25,11 +25,11 @@ import psutil
 
 from skysteer.simulators import Ioc, IocOptions
 from skysteer.storage import open_catalog, read_chain
+from skysteer.storage.destination import Destination
 
 SIDE, POINTS = 32, 130
 PATIENCE = 300.0  # s for what takes ten
 MICROSCOPE = IocOptions(shape=(SIDE, SIDE), noise="none", prefix="KILL:")
-MODULES = {"worker": "skysteer.workers", "keeper": "skysteer.storage.keeper"}
 VICTIMS = ("worker", "keeper", "ioc", "RunEngine")
 LIVES = 4  # processes of a scan, each of which but the last is killed with all that is its own
 OPENING = 3  # documents with which a run begins that goes on: stop of the old one, start, resume
@@ -116,12 +116,14 @@ class KilledScan:
             process.kill()
             process.communicate()
             return True
-        with contextlib.suppress(psutil.Error):  # it has just ended
-            for child in psutil.Process(process.pid).children(recursive=True):
-                if MODULES[victim] in child.cmdline():
-                    child.kill()
-                    return True
-        return False
+        if victim == "keeper":  # that of the life before may still be at work
+            card = Destination(self.folder).keeper_card()
+            return card is not None and _kill(psutil.Process(card["pid"]))
+        try:
+            children = psutil.Process(process.pid).children(recursive=True)
+        except psutil.Error:  # it has just ended
+            return False
+        return any(_kill(child) for child in children if _is_worker(child))
 
     def kill_ioc(self) -> None:
         """Kill the microscope; another one is started in its place."""
@@ -170,6 +172,21 @@ class KilledScan:
             _require(recorded == [float(row[5]) for row in whole], f"{source} holds others")
         _, left = psutil.wait_procs([p for p in self.seen if p.pid != self.ioc.pid], timeout=60)
         _require(not left, f"left running: {left}")
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "skysteer.workers" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def _kill(process: psutil.Process) -> bool:
+    try:
+        process.kill()
+    except psutil.Error:
+        return False
+    return True
 
 
 def _require(condition: bool, what: str) -> None:

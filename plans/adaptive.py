@@ -33,7 +33,7 @@ from .dry_run import is_executed, likely_targets, listed_scan
 from .gate import Exposures, Gate
 from .inbox import Inbox
 from .logbook import Logbook, Plan
-from .people import Ears, wait_for_a_person
+from .people import Ears, attend, wait_for_a_person
 from .point import Measurement, PerStep
 from .request import (
     LARGEST_BATCH,
@@ -265,6 +265,7 @@ def adaptive_scan(
             watch,
             blind,
             partial(wait_for_a_person, ears),
+            partial(attend, ears),
         )
         run = AdaptiveRun(
             measurement,

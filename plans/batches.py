@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,9 @@ from ..agent import asks_after
 from .batch import Batch
 from .decider import REJECTED, Decider
 from .logbook import Plan
-from .people import Ears, attend, await_approval, move_at_the_end
+from .people import LOOK, Ears, attend, await_approval, move_at_the_end
 from .point import Measurement, measure_point
-from .shutter import ScanShutter
+from .waiting import wait_for_future
 
 STREAM = "decisions"
 
@@ -96,9 +97,9 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
         run.decider.begin()
         if run.opening is not None:
             yield from run.opening(run)
-        yield from attend(run.ears)
+        yield from attend(run.ears, ())
         while not stopped:
-            batch = yield from _next_batch(run.decider, run.measurement.shutter)
+            batch = yield from _next_batch(run)
             if batch.stop_reason:
                 stopped.append(batch.stop_reason)
             yield from await_approval(run.ears, batch)
@@ -133,13 +134,23 @@ def _close_failed(error: Exception) -> Plan:
         yield from bps.close_run(exit_status="fail", reason=str(error))
 
 
-def _next_batch(decider: Decider, shutter: ScanShutter | None) -> Plan:
+def _next_batch(run: AdaptiveRun) -> Plan:
     """Read the decision.  What a replayed message answers never gets here, so ask the decider."""
-    if shutter is not None:
-        yield from shutter.closed_over(decider)
-    yield from bps.trigger_and_read([decider], name=STREAM)
+    yield from _wait_for_decision(run)
+    yield from bps.trigger_and_read([run.decider], name=STREAM)
     yield from bps.checkpoint()
-    return decider.advance()
+    return run.decider.advance()
+
+
+def _wait_for_decision(run: AdaptiveRun) -> Plan:
+    """Hear people meanwhile; where it takes long, with the shutter closed."""
+    shutter, began = run.measurement.shutter, time.monotonic()
+    while (decision := run.decider.wait()) is not None:
+        yield from wait_for_future(decision, LOOK)
+        yield from bps.checkpoint()  # else a rewind would wait through it all again
+        if shutter is not None and not decision.done():
+            yield from shutter.closed_after(time.monotonic() - began)
+        yield from attend(run.ears)
 
 
 def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
@@ -161,4 +172,4 @@ def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
         elif refusal != REJECTED:  # which says so already
             row, column = pixel
             yield from run.ears.logbook.record("skip", "guard", row=row, column=column, why=refusal)
-    yield from attend(run.ears)
+    yield from attend(run.ears, ())

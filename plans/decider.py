@@ -106,7 +106,8 @@ class Decider:
         self._size, self._exposure = batch, exposure
         self._made = made or (lambda: len(reader.observations))
         self._future: Future[Batch] | None = None
-        self._triggered: float | None = None
+        self._triggered = False
+        self._waiting: float | None = None  # since, seconds since 1970
         self._number = 0
         self._errors: tuple[float, ...] = ()
         self._attempts: Counter[tuple[int, int]] = Counter()
@@ -142,15 +143,19 @@ class Decider:
             )
         return reason or ""
 
-    @property
-    def ready(self) -> bool:
-        """Whether the decision that was triggered has been made."""
-        return self._future is not None and self._future.done()
+    def wait(self) -> Future[Batch] | None:
+        """The decision that the scan stands still for, while it has not been made."""
+        if self._waiting is None:
+            self._waiting = time.time()
+            self.ask()
+        over = self._future is None or self._future.done() or self.stop_reason()
+        return None if over else self._future
 
     def advance(self) -> Batch:
         """Take the batch that was read; the next trigger makes a new one."""
         batch = self._read()
-        self._future = self._triggered = None
+        self._future = self._waiting = None
+        self._triggered = False
         self._number += 1
         self.batch = batch
         if batch.decision.source == INJECTED:
@@ -162,7 +167,7 @@ class Decider:
 
     def reconsider(self, pending: Sequence[tuple[int, int]] = ()) -> None:
         """Ask again what was asked before people said what changes the answer."""
-        asked = self._future is not None and self._triggered is None
+        asked = self._future is not None and not self._triggered
         if asked and not self.orders.decide_as(self._asked_under):
             self._future = None
             self.ask(pending)
@@ -250,8 +255,9 @@ class Decider:
 
     def trigger(self) -> FutureStatus:
         """Decide, unless that is done or under way."""
-        if self._triggered is None:
-            self._triggered = time.time()
+        if not self._triggered:
+            self._triggered = True
+            self._waiting = self._waiting or time.time()
             reason = self.stop_reason()
             if reason:
                 self._future = _done(self._last_word(reason, given_up=not self._met()))
@@ -264,7 +270,7 @@ class Decider:
     def read(self) -> dict[str, Reading[Any]]:
         """The decision as an event: what was chosen, why, from what, how long it took."""
         batch = self._read()
-        waited = max(0.0, batch.at - (self._triggered or batch.at))
+        waited = max(0.0, batch.at - (self._waiting or batch.at))
         data = batch.data(self._size, waited * 1e3, len(self._reader.observations), self._made())
         return {f"{self.name}_{k}": Reading(value=v, timestamp=batch.at) for k, v in data.items()}
 

@@ -55,6 +55,8 @@ class Measurement:
         Opened before exposures.
     pause : callable
         Gives the plan by which the run waits for a person.
+    attend : callable
+        Gives the plan that hears what people have said.
     """
 
     detectors: list[Any]
@@ -72,6 +74,7 @@ class Measurement:
     beam: BeamWatch | None = None
     shutter: ScanShutter | None = None
     pause: Callable[[], Plan] = bps.pause
+    attend: Callable[[], Plan] = bps.null
 
     @property
     def staged(self) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from .waiting import wait_for_future
 
 logger = logging.getLogger(__name__)
 
-LOOK = 0.1  # s between two looks at the inbox while a batch waits for its approval
+LOOK = 0.1  # s between two looks at the inbox while the scan waits for something else
 REFUSED = "refused"  # the kind of the event that a message leaves which is not obeyed
 MOVED = "moved"  # and that of the stage's last way
 
@@ -42,6 +42,8 @@ class Ears:
         Whether each batch waits for a person.
     patience : float
         Seconds that an agent may take to be built.
+    pending : list of (row, column)
+        What is left of the present batch.
     """
 
     inbox: Inbox
@@ -50,22 +52,25 @@ class Ears:
     advisor: Advisor
     approval: bool = False
     patience: float = 120.0
+    pending: list[Pixel] = field(default_factory=list)
 
 
-def attend(ears: Ears, pending: Sequence[Pixel] = ()) -> Plan:
+def attend(ears: Ears, pending: Sequence[Pixel] | None = None) -> Plan:
     """Take what has been said since: an event for each message, and its answer.
 
     Parameters
     ----------
     ears : Ears
-    pending : sequence of (row, column)
-        What is left of the present batch.
+    pending : sequence of (row, column), optional
+        What is left of the present batch, where that has changed.
     """
+    if pending is not None:
+        ears.pending[:] = pending
     said = ears.inbox.take()
     for each in said:
-        yield from _hear(ears, each, pending)
+        yield from _hear(ears, each, ears.pending)
     if said:
-        ears.decider.reconsider(pending)
+        ears.decider.reconsider(ears.pending)
 
 
 def await_approval(ears: Ears, batch: Batch) -> Plan:

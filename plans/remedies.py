@@ -137,6 +137,7 @@ def _look_until(scan: Measurement, true: Callable[[], Plan], patience: float) ->
             return False
         yield from bps.sleep(LOOK)
         yield from bps.checkpoint()  # else a rewind would sleep through it all again
+        yield from scan.attend()
     return True
 
 

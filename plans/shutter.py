@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 import bluesky.plan_stubs as bps
-from bluesky.utils import short_uid
 
 from .gate import finished
 from .logbook import Plan
@@ -49,12 +48,9 @@ class ScanShutter:
         """Close it and wait."""
         yield from bps.abs_set(self, False, wait=True)
 
-    def closed_over(self, decision: Any) -> Plan:
-        """Start a decision, and close it where that takes longer than the patience."""
-        group = short_uid("decision")
-        yield from bps.trigger(decision, group=group)
-        yield from bps.wait(group, timeout=self.patience, error_on_timeout=False)
-        if not decision.ready:
+    def closed_after(self, waited: float) -> Plan:
+        """Close it where a decision has been waited for longer than the patience, in seconds."""
+        if waited > self.patience:
             yield from self.closed()
 
     def set(self, is_open: bool) -> Any:

@@ -13,7 +13,7 @@ from ophyd import Signal
 
 from skysteer.agent import make_sampler, parse
 from skysteer.devices import beam_suspender
-from skysteer.plans import BadPoints, RingCheck, adaptive_scan
+from skysteer.plans import BadPoints, Inbox, RingCheck, adaptive_scan
 from skysteer.plans.request import time_budget
 
 from .faulty import FaultyCounter, FaultyMotor
@@ -180,6 +180,20 @@ def test_a_time_budget_ends_the_wait_for_beam(lit: Any) -> None:
     value = lit.det.value
     lit.det.value = lambda: (lit.det.counts == 5 and put(lit, 0.0)) or value()
     assert scan(lit, until="points(40) | time(1.5)").stop_reason == "time of 1.5 s"
+
+
+def test_a_stop_is_heard_while_there_is_no_beam(lit: Any) -> None:
+    inbox, value = Inbox(by="Ada"), lit.det.value
+    lit.det.value = lambda: (lit.det.counts == 5 and put(lit, 0.0)) or value()
+
+    def hear(name: str, document: dict[str, Any]) -> None:
+        if name == "event" and "intervention_kind" in document["data"]:
+            threading.Timer(0.3, inbox.stop, ["no night shift"]).start()
+
+    token = lit.RE.subscribe(hear)
+    outcome = scan(lit, inbox=inbox)
+    lit.RE.unsubscribe(token)
+    assert outcome.stop_reason == "stopped by Ada: no night shift"
 
 
 def test_a_suspender_holds_no_run_beyond_its_time(lit: Any) -> None:

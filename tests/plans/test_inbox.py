@@ -46,6 +46,20 @@ def visited(bench: Any) -> list[tuple[int, int]]:
     return [(round(e["y"]), round(e["x"])) for e in bench.events()]
 
 
+@pytest.mark.parametrize("prefetch", [0, 4])
+def test_stop_does_not_wait_for_a_long_decision(bench: Any, inbox: Inbox, prefetch: int) -> None:
+    """The agent takes a minute, and nobody gives it up: only a stop that is heard ends this."""
+    # a twentieth of the grid is no decision of its own
+    told = at_event(bench, 25, lambda: threading.Timer(0.3, inbox.stop, ["seen enough"]).start())
+    settings = {"batch": 10, "prefetch": prefetch, "decision_timeout": 10 * FOREVER}
+    agent = {"agent": bench.own("Hangs"), "options": {"number": 1}}
+    outcome = bench.scan(agent, until="points(50)", inbox=inbox, **settings)
+    assert told == [None] and outcome.stop_reason == "stopped by Ada: seen enough"
+    assert said(bench) == [("stop", "Ada", 25)]
+    last = bench.decisions()[-1]
+    assert (last["stop_reason"], last["count"]) == (outcome.stop_reason, 0)
+
+
 def test_stop_ends_the_run_in_order_before_the_next_point(bench: Any, inbox: Inbox) -> None:
     inbox.move((0, 0)).cancel()  # who does not wait for the answer holds nothing up
     told = at_event(bench, 7, lambda: inbox.stop("seen enough"))
