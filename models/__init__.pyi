@@ -1,7 +1,20 @@
+from .acquisition import (
+    BoundaryGain,
+    Search,
+    UpperConfidence,
+    VarianceReduction,
+    doubt,
+    improvement,
+)
+from .acquisition_botorch import choose_with_botorch, require_botorch
+from .acquisition_region import SearchRegion, Travel
 from .error_map import ErrorMap
 from .error_network import load_error_network, save_error_network
 from .expected_error import expected_nrmse
 from .metrics import nrmse, psnr, ssim
+from .motor_gp import MotorGP
+from .motor_gp_fit import MotorHyperparameters
+from .motor_gp_posterior import MotorPosterior
 from .noise_aware import NoiseAwareMap, noise_aware
 from .raster_gp import RasterGP
 from .raster_gp_kernel import GPHyperparameters
@@ -17,15 +30,27 @@ from .slads_features import reduction_in_distortion, rescaled, slads_features
 from .slads_net import SladsNetwork, load_slads_net, save_slads_net
 
 __all__ = [
+    "BoundaryGain",
     "ErrorMap",
     "GPHyperparameters",
+    "MotorGP",
+    "MotorHyperparameters",
+    "MotorPosterior",
     "Neighbours",
     "NoiseAwareMap",
     "RasterGP",
     "Reconstruction",
+    "Search",
+    "SearchRegion",
     "SladsNetwork",
     "SparseScan",
+    "Travel",
+    "UpperConfidence",
+    "VarianceReduction",
+    "choose_with_botorch",
+    "doubt",
     "expected_nrmse",
+    "improvement",
     "inverse_distance",
     "load_error_network",
     "load_slads_net",
@@ -35,6 +60,7 @@ __all__ = [
     "psnr",
     "reconstruct",
     "reduction_in_distortion",
+    "require_botorch",
     "rescaled",
     "save_error_network",
     "save_slads_net",

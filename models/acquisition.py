@@ -1,0 +1,231 @@
+"""What a further reading would bring, by the aim, and a search for where it brings most."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_ndtr, ndtr, owens_t
+
+from .acquisition_region import SearchRegion, Travel, by_the_second
+from .motor_gp import MotorGP
+from .motor_gp_posterior import MotorPosterior
+
+Array = NDArray[np.float64]
+
+INTEGRATED = 512  # points over which an integral is taken
+BEST_MEANS, NEAR_MEANS = 5, (0.03, 0.12)  # clouds about the best readings; shares of the ranges
+BEST_SCORES, NEAR_SCORES = 8, (0.05, 0.02, 0.007)  # and, after these, about the best scores
+
+
+class Acquisition(Protocol):
+    """Scores positions; higher is better."""
+
+    def gain(self, here: MotorPosterior) -> Array:
+        """(K,) what a reading at each of the posterior's positions would bring."""
+        ...
+
+    def count(self, positions: ArrayLike) -> None:
+        """Take readings at (Q, D) positions for made."""
+        ...
+
+
+class UpperConfidence:
+    """Mean plus some deviations, above the best mean so far: how good a position may be.
+
+    Parameters
+    ----------
+    gp : MotorGP
+    deviations : float
+    """
+
+    def __init__(self, gp: MotorGP, deviations: float = 2.0) -> None:
+        best = gp.best()
+        self._best = 0.0 if best is None else best[1]
+        self._deviations = deviations
+
+    def gain(self, here: MotorPosterior) -> Array:
+        """In the values' unit."""
+        return here.mean + self._deviations * here.std - self._best
+
+    def count(self, positions: ArrayLike) -> None:
+        """Nothing: the best mean does not change."""
+
+
+class VarianceReduction:
+    """Fall of the mean variance over a region: for a map of all of it.
+
+    Parameters
+    ----------
+    gp : MotorGP
+    points : (Q, D) array-like
+        Over which the mean is taken.
+    pending : (R, D) array-like
+        Positions whose readings count as made.
+    """
+
+    def __init__(self, gp: MotorGP, points: ArrayLike, pending: ArrayLike = ()) -> None:
+        self._there = gp.posterior(points, pending)
+
+    def gain(self, here: MotorPosterior) -> Array:
+        """In squares of the values' unit."""
+        shared = here.covariance(self._there)
+        return (shared**2).mean(axis=1) / (here.variance + here.noise)
+
+    def count(self, positions: ArrayLike) -> None:
+        """Take them for made in the integral too."""
+        self._there.count(positions)
+
+
+class BoundaryGain:
+    """Expected fall of the doubt about which side of a threshold a region's points lie on.
+
+    The doubt is p (1 - p), with p the probability to lie above, and the expectation is over the
+    reading to come: in closed form by Owen's T function.
+
+    Parameters
+    ----------
+    gp : MotorGP
+    threshold : float
+        In the values' unit.
+    points : (Q, D) array-like
+        Over which the mean is taken.
+    pending : (R, D) array-like
+        Positions whose readings count as made.
+
+    References
+    ----------
+    J. Bect et al., Stat. Comput. 22, 773 (2012); C. Chevalier et al., Technometrics 56, 455 (2014).
+    """
+
+    def __init__(
+        self, gp: MotorGP, threshold: float, points: ArrayLike, pending: ArrayLike = ()
+    ) -> None:
+        self._threshold = threshold
+        self._there = gp.posterior(points, pending)
+
+    def gain(self, here: MotorPosterior) -> Array:
+        """From 0 to 1/4."""
+        there = self._there
+        h = (self._threshold - there.mean) / there.std
+        explained = here.covariance(there) ** 2 / (here.variance + here.noise)[:, None]
+        share = np.clip(explained / there.variance, 0.0, 1.0)
+        left = 2 * owens_t(h, np.sqrt((1 - share) / (1 + share)))
+        return (doubt(h) - left).mean(axis=1)
+
+    def count(self, positions: ArrayLike) -> None:
+        """Take them for made in the integral too."""
+        self._there.count(positions)
+
+
+def doubt(h: Array) -> Array:
+    """Product p (1 - p) for a threshold h deviations above the mean."""
+    return ndtr(h) * ndtr(-h)
+
+
+def improvement(mean: Array, std: Array, best: float) -> Array:
+    """Expected improvement over a value; J. Mockus (1975).
+
+    Examples
+    --------
+    >>> float(improvement(np.array([1.0]), np.array([1.0]), 1.0)[0].round(4))  # 1 / sqrt(2 pi)
+    0.3989
+    """
+    z = (mean - best) / std
+    density = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    return std * np.maximum(density + z * np.exp(log_ndtr(z)), 0.0)
+
+
+def straddle(here: MotorPosterior, threshold: float) -> Array:
+    """B. Bryan et al. (2005): 1.96 deviations less the distance from the threshold."""
+    return 1.96 * here.std - np.abs(here.mean - threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Looks for the best positions among Sobol points and clouds about the good ones.
+
+    Attributes
+    ----------
+    region : SearchRegion
+    travel : Travel or None
+        Where given, gains are counted by the second.
+    start : (D,) ndarray of float64 or None
+        Where the motors stand; needed with ``travel``.
+    candidates : int
+        Sobol points of the first round.
+    """
+
+    region: SearchRegion
+    travel: Travel | None = None
+    start: Array | None = None
+    candidates: int = 2048
+
+    def choose(
+        self,
+        gp: MotorGP,
+        acquisition: Acquisition,
+        num: int,
+        pending: ArrayLike,
+        rng: np.random.Generator,
+    ) -> tuple[Array, Array]:
+        """Choose positions one after the other, each as if those before had been read.
+
+        Parameters
+        ----------
+        gp : MotorGP
+        acquisition : Acquisition
+            Counts ``pending`` already.
+        num : int
+        pending : (Q, D) array-like
+            Positions on their way, whose readings count as made.
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        positions : (num, D) ndarray of float64
+        scores : (num,) ndarray of float64
+        """
+        counted = np.asarray(pending, dtype=np.float64).reshape(-1, len(self.region.low))
+        points = self._first_round(gp, rng)
+        here = gp.posterior(points, counted)
+        stands = self.start
+        chosen: list[Array] = []
+        scores: list[float] = []
+        for _ in range(num):
+            score = self.score(acquisition, here, points, stands)
+            near = self._near(points[np.argsort(-score, kind="stable")[:BEST_SCORES]], rng)
+            close = self.score(acquisition, gp.posterior(near, counted), near, stands)
+            everywhere, both = np.concatenate([points, near]), np.concatenate([score, close])
+            best = int(np.argmax(both))
+            chosen.append(everywhere[best])
+            scores.append(float(both[best]))
+            stands = everywhere[best] if stands is not None else None
+            counted = np.concatenate([counted, everywhere[best : best + 1]])
+            here.count(everywhere[best : best + 1])
+            acquisition.count(everywhere[best : best + 1])
+        return np.array(chosen).reshape(-1, len(self.region.low)), np.array(scores)
+
+    def score(
+        self, acquisition: Acquisition, here: MotorPosterior, points: Array, stands: Array | None
+    ) -> Array:
+        """(K,) gains, by the second where travel counts."""
+        gain = acquisition.gain(here)
+        if self.travel is None or stands is None:
+            return gain
+        return by_the_second(gain, self.travel.seconds(stands, points))
+
+    def _first_round(self, gp: MotorGP, rng: np.random.Generator) -> Array:
+        centres = gp.positions[np.argsort(-gp.predict(gp.positions)[0])[:BEST_MEANS]]
+        each = self.candidates // (4 * BEST_MEANS)
+        clouds = [self.region.clouds(centres, width, each, rng) for width in NEAR_MEANS]
+        return np.concatenate([self.region.spread(self.candidates, rng), *clouds])
+
+    def _near(self, centres: Array, rng: np.random.Generator) -> Array:
+        each = self.candidates // 128
+        return np.concatenate(
+            [centres, *(self.region.clouds(centres, width, each, rng) for width in NEAR_SCORES)]
+        )
