@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def summary_of(out: Path, uid: str | None = None) -> RunSummary:
-    """Read a run of a folder's journal back.
+    """Read a run of a folder's journal back, with those that it goes on with.
 
     Parameters
     ----------
@@ -29,13 +29,17 @@ def summary_of(out: Path, uid: str | None = None) -> RunSummary:
     ValueError
         If no run or several answer to the uid, or the run is no map.
     """
-    from ..storage import read_run
+    from ..storage import as_one_run, read_chain, read_run
     from ..views import summarize
 
     try:
-        return summarize(read_run(out, uid or -1).documents())
+        run = read_run(out, uid or -1)
     except KeyError as error:
         raise ValueError(f"{error.args[0]}; `skysteer runs --out {out}` lists them") from error
+    try:
+        return summarize(as_one_run(read_chain(out, run.start["uid"])))
+    except KeyError:  # an earlier part lies elsewhere: what is here is shown
+        return summarize(run.documents())
 
 
 def tell_scan(

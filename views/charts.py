@@ -14,18 +14,59 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from .figure import draw_panels
+from ..models import ErrorMap
+from .figure import Panels, draw_panels
 from .layout import arrange, map_size
-from .panels import ACCENT, SECOND, STYLE, Limits, MapFrame, draw_map, plain
+from .live_panels import draw_error_map, draw_way
+from .panels import (
+    ACCENT,
+    SECOND,
+    STYLE,
+    Limits,
+    MapFrame,
+    draw_band,
+    draw_error,
+    draw_map,
+    plain,
+    with_units,
+)
 from .quality import QualityCurve
-from .summary import DecisionPoint, RunSummary
+from .summary import DecisionPoint, Image, RunSummary
 
 SIZE = (4.5, 3.0)  # inches
 NEIGHBOURHOOD = 1 / 24  # of the raster's longer side: what "local" means
 
 
-def error_chart(curve: QualityCurve, decisions: tuple[DecisionPoint, ...], known: bool) -> Figure:
-    """The map's NRMSE as the points came in, and what the agent expected.
+def uncertainty_figure(summary: RunSummary) -> Figure:
+    """The error expected of each pixel, from the residuals of the measured ones, and the way."""
+    frame, label = MapFrame.of(summary), with_units(summary.key, summary.units)
+    map_of_errors = ErrorMap(summary.grid.shape)
+    map_of_errors.update(summary.scan)
+    error = np.sqrt(map_of_errors.squared_error)
+    panels: Panels = {
+        "Expected error": partial(draw_error_map, error=error, frame=frame, label=label),
+        "Path": partial(draw_way, summary=summary, frame=frame),
+    }
+    with style.context(["default", STYLE]):
+        return draw_panels(panels, arrange([map_size(frame.ratio)] * 2, header=0), "", 150)
+
+
+def raster_figure(summary: RunSummary, image: Image, truth: Image) -> Figure:
+    """A raster's map and its error, in the colours of the run's own."""
+    frame, label = MapFrame.of(summary), with_units(summary.key, summary.units)
+    shown = partial(draw_map, limits=Limits.of(truth), frame=frame, label=label, bar=True)
+    panels: Panels = {
+        "Raster of the same time": partial(shown, image=image),
+        "Raster − truth": partial(draw_error, error=image - truth, frame=frame, label=label),
+    }
+    with style.context(["default", STYLE]):
+        return draw_panels(panels, arrange([map_size(frame.ratio)] * 2, header=0), "", 150)
+
+
+def error_chart(
+    curve: QualityCurve, decisions: tuple[DecisionPoint, ...], size: int, known: bool
+) -> Figure:
+    """The map's NRMSE as the points came in, of a raster of so many, and what the agent expected.
 
     Against the truth where that is known, or else against the final map.
     """
@@ -37,8 +78,13 @@ def error_chart(curve: QualityCurve, decisions: tuple[DecisionPoint, ...], known
         if expected:
             points, errors = zip(*expected, strict=True)
             axes.plot(points, errors, "--", color=SECOND, label="expected by the agent")
+            draw_band(axes, decisions)
         axes.set(xlabel="points measured", ylabel="NRMSE", ylim=(0, None))
         axes.legend()
+        percent = 100 / size
+        scales = (partial(np.multiply, percent), partial(np.multiply, 1 / percent))
+        share = axes.secondary_xaxis("top", functions=scales)
+        share.set_xlabel("coverage (%)")
 
     return _chart(draw)
 

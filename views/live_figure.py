@@ -68,7 +68,7 @@ def panels_of(view: LiveView, frame: MapFrame) -> Panels:
         "Reconstruction": partial(
             draw_map, image=view.image, frame=frame, limits=limits, label=label, bar=True
         ),
-        "Expected error": partial(draw_error_map, view=view, frame=frame, label=label),
+        "Expected error": partial(draw_error_map, error=view.error, frame=frame, label=label),
         "Path": partial(draw_path, view=view, frame=frame),
         "Error": partial(draw_estimate, view=view),
     }

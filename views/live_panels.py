@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from ..agent import ScanGrid, parse
@@ -19,24 +20,48 @@ from .panels import (
     Limits,
     MapFrame,
     colour_bar,
+    draw_band,
     inches,
     plain,
     pretty,
+    scale_bar,
     show,
     tick,
 )
-from .summary import Image
+from .summary import Image, RunSummary
 
 ERROR = "cividis"  # perceptually uniform, and the same to the colour-blind: Nuñez et al. 2018
 BESIDE = 0.4  # inches from a panel's left to the end of a short title
 TRAIL = 60  # latest points that are joined by a line
 
 
-def draw_error_map(axes: Axes, view: LiveView, *, frame: MapFrame, label: str) -> None:
+def draw_error_map(axes: Axes, error: Image, *, frame: MapFrame, label: str) -> None:
     """Draw the error expected of each pixel."""
-    limits = Limits(0.0, Limits.of(view.error).high)
-    drawn = show(axes, view.error, frame, limits, ERROR)
-    colour_bar(axes, drawn, label, limits.passed_by(view.error))
+    limits = Limits(0.0, Limits.of(error).high)
+    drawn = show(axes, error, frame, limits, ERROR)
+    colour_bar(axes, drawn, label, limits.passed_by(error))
+    if frame.units:
+        scale_bar(axes, frame)
+
+
+def draw_way(axes: Axes, summary: RunSummary, *, frame: MapFrame) -> None:
+    """Draw the whole way from point to point, by its order."""
+    pixels = summary.scan.pixels
+    corners = np.stack(_positions(summary.grid, pixels), axis=1)
+    segments = np.stack([corners[:-1], corners[1:]], axis=1)
+    way = LineCollection(list(segments), cmap=ORDER, linewidths=0.5, capstyle="round")
+    way.set_array(np.arange(2, len(pixels) + 1))
+    way.set_clim(1, max(len(pixels), 2))
+    show(axes, np.full(summary.grid.shape, np.nan), frame, Limits(0, 1), ORDER)
+    axes.add_collection(way, autolim=False)
+    axes.set_facecolor("#f4f4f4")
+    for place, mark, name in ((0, "o", "first"), (-1, "s", "last")):
+        axes.plot(*corners[place], mark, color=INK, markersize=4, label=name, clip_on=False)
+    beside = (BESIDE / inches(axes)[0], 1)
+    axes.legend(loc="lower left", bbox_to_anchor=beside, borderaxespad=0.2, ncols=2, fontsize=8)
+    tick(colour_bar(axes, way, "order", "neither"), whole=True)
+    if frame.units:
+        scale_bar(axes, frame)
 
 
 def draw_path(axes: Axes, view: LiveView, *, frame: MapFrame) -> None:
@@ -102,6 +127,7 @@ def draw_estimate(axes: Axes, view: LiveView) -> None:
     label = f"expected by {view.summary.agent}" if told else "from the residuals"
     known = view.curve[np.isfinite(view.curve[:, 1])]
     axes.plot(*known.T, color=ACCENT, marker="." if len(known) < 30 else "", label=label)
+    draw_band(axes, view.summary.decisions)
     points = len(view.summary.scan.values)
     budget, threshold = stop_lines(view)
     if budget is not None:
@@ -127,7 +153,7 @@ def stop_lines(view: LiveView) -> tuple[int | None, float | None]:
 def rule_limit(until: str, name: str) -> float | None:
     """Limit that a stop rule sets for ``time``, ``dose`` or ``expected_error``."""
     found = re.search(rf"\b{name}\(([^)]+)\)", until)
-    return float(found[1]) if found else None
+    return float(found[1].split(",")[0]) if found else None
 
 
 def draw_current(axes: Axes, view: LiveView) -> None:

@@ -50,7 +50,8 @@ figcaption::before { counter-increment: figure; content: "Figure " counter(figur
 table { border-collapse: collapse; font-size: .85rem; width: 100%; break-inside: avoid }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0;
   border-bottom: 1px solid var(--line); font-weight: 400; font-variant-numeric: tabular-nums }
-tbody th { color: var(--soft); width: 14rem }
+tbody th { color: var(--soft) }
+.settings tbody th { width: 14rem }
 thead th { font-weight: 600 }
 .times th:not(:first-child), .times td { text-align: right; padding-right: 0 }
 td { overflow-wrap: anywhere }
@@ -58,7 +59,7 @@ pre { background: var(--tint); border: 1px solid var(--line); padding: .8rem 1re
   font: .8rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; break-inside: avoid }
 .warn { border-left: 3px solid var(--warn); padding-left: .8rem }
 li { overflow-wrap: anywhere }
-@media (max-width: 40rem) { tbody th { width: 8rem } main { padding-top: 1.5rem } }
+@media (max-width: 40rem) { .settings tbody th { width: 8rem } main { padding-top: 1.5rem } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff;
   --tint: #fff } main { max-width: none; padding: 0 } body { font-size: 10pt }
   h2 { break-after: avoid } pre { white-space: pre-wrap } }
@@ -109,11 +110,12 @@ def settings_table(pairs: Mapping[str, Any]) -> str:
         f'<tr><th scope="row">{escape(name)}</th>{element("td", setting)}</tr>'
         for name, setting in pairs.items()
     )
-    return f'<div class="scroll"><table><tbody>{"".join(rows)}</tbody></table></div>'
+    body = f"<tbody>{''.join(rows)}</tbody>"
+    return f'<div class="scroll"><table class="settings">{body}</table></div>'
 
 
-def times_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table of numbers with a head."""
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], kind: str = "") -> str:
+    """A table with a head; of the kind ``times`` where it holds numbers."""
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row">{escape(str(first))}</th>'
@@ -121,8 +123,9 @@ def times_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         + "</tr>"
         for first, *rest in rows
     )
+    attribute = f' class="{kind}"' if kind else ""
     return (
-        f'<div class="scroll"><table class="times"><thead><tr>{columns}</tr></thead>'
+        f'<div class="scroll"><table{attribute}><thead><tr>{columns}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -19,7 +20,7 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import NDArray
 
 from .layout import RIGHT
-from .summary import Image, RunSummary
+from .summary import DecisionPoint, Image, RunSummary
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -185,8 +186,17 @@ def draw_expected_error(axes: Axes, summary: RunSummary) -> None:
     """Draw the error that the agent expected of its map, as the points came in."""
     known = [(d.seen, d.expected_error) for d in summary.decisions if np.isfinite(d.expected_error)]
     axes.plot(*zip(*known, strict=True), color=ACCENT, marker="." if len(known) < 30 else "")
+    draw_band(axes, summary.decisions)
     axes.set(xlabel="points measured", ylabel="expected NRMSE", ylim=(0, None))
     plain(axes)
+
+
+def draw_band(axes: Axes, decisions: Iterable[DecisionPoint]) -> None:
+    """Shade where the agent expected the map's error four times in five."""
+    sure = [d for d in decisions if np.isfinite(d.error_high)]
+    if sure:
+        band = np.array([(d.seen, d.error_low, d.error_high) for d in sure]).T
+        axes.fill_between(*band, color=ACCENT, alpha=0.2, linewidth=0, label="4 times in 5")
 
 
 def draw_histogram(axes: Axes, summary: RunSummary, label: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from inspect import Parameter, signature
@@ -76,9 +77,9 @@ def python_call(summary: RunSummary) -> str | None:
         for motor, axis in zip(start["motors"], (summary.grid.slow, summary.grid.fast), strict=True)
     ]
     keywords = [
-        f"    {name}={record[name]!r},"
+        f"    {name}={_goal(record[name]) if name == 'then' else record[name]!r},"
         for name, parameter in signature(adaptive_scan).parameters.items()
-        if parameter.kind is Parameter.KEYWORD_ONLY and name in record
+        if parameter.kind is Parameter.KEYWORD_ONLY and name in record and not _left(name, record)
     ]
     return "\n".join(
         [
@@ -91,6 +92,49 @@ def python_call(summary: RunSummary) -> str | None:
             "))",
         ]
     )
+
+
+def command_line(summary: RunSummary) -> str | None:
+    """The command that does a demo or a scan again; None of a run that no command has made.
+
+    Examples
+    --------
+    ``skysteer demo --region 128x128 --noise poisson ... --out demo-run-again``
+    """
+    start, record = summary.start, summary.record
+    if not record or "session" not in start:
+        return None
+    demo = start.get("demo")
+    if demo is None:
+        axes = (summary.grid.slow, summary.grid.fast)
+        slow, fast = (f"{axis.start!r},{axis.stop!r},{axis.num}" for axis in axes)
+        words = ["scan", "--prefix", start["session"]["prefix"], f"--y={slow}", f"--x={fast}"]
+        words += ["--patience", str((record.get("on_bad_point") or {}).get("patience", 300.0))]
+    else:
+        words = ["demo", *(["--image", demo["image"]] if demo["image"] else [])]
+        for name in ("region", "noise", "peak_rate"):
+            words += [f"--{name.replace('_', '-')}", str(demo[name])]
+    for name in ("agent", "until", "batch", "seed", "dwell"):
+        if not _left(name, record):
+            words += [f"--{name}", str(record[name])]
+    if options := record.get("options"):
+        words += ["--options", json.dumps(options)]
+    words += ["--approve"] if record.get("approval") else []
+    if goal := _goal(record.get("then")):
+        words += ["--then", goal if isinstance(goal, str) else f"{goal[0]},{goal[1]}"]
+    return shlex.join(["skysteer", *words, "--out", "again"])
+
+
+def _goal(goal: Mapping[str, Any] | None) -> str | tuple[int, int] | None:
+    """Where the stage goes at the end, as the plan takes it."""
+    if goal is None:
+        return None
+    return goal["to"] if "to" in goal else (goal["row"], goal["column"])
+
+
+def _left(name: str, record: Mapping[str, Any]) -> bool:
+    """Whether the plan is to find a setting by itself, as it did."""
+    return name == "batch" and bool(record.get("batch_grows"))
 
 
 def moment(seconds: float) -> str:

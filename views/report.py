@@ -19,11 +19,14 @@ from .charts import (
     gap_chart,
     similarity_chart,
     spacing_chart,
+    uncertainty_figure,
 )
 from .figure import checked_image, map_figure
-from .page import Picture, element, facts, figure, page, settings_table, times_table
-from .provenance import moment, python_call, settings
+from .interventions import in_words
+from .page import Picture, element, facts, figure, page, settings_table, table
+from .provenance import command_line, moment, python_call, settings
 from .quality import nrmse, quality_curve, ssim
+from .raster_report import against_raster, duration
 from .summary import Image, RunSummary
 
 
@@ -54,11 +57,13 @@ def write_report(
     if summary.stop is None or summary.stop["exit_status"] != "success":
         parts.append(element("p", f"This run did not end well: {summary.stop_reason}.", "warn"))
     if len(summary.scan.values):
-        parts += _map(summary, inverse_distance(summary.scan), reference)
+        image = inverse_distance(summary.scan)
+        parts += _map(summary, image, reference)
+        parts += against_raster(summary, image, reference)
         parts += _spread(summary)
     else:
         parts.append(element("p", "No usable value was measured, so there is no map.", "warn"))
-    parts += [*_time(summary), *_remarks(summary), *_provenance(summary)]
+    parts += [*_time(summary), *_people(summary), *_remarks(summary), *_provenance(summary)]
     Path(path).write_text(page(title, parts), encoding="utf-8", newline="\n")
 
 
@@ -79,7 +84,22 @@ def _map(summary: RunSummary, image: Image, truth: Image | None) -> list[str]:
         facts(known),
         element("h2", "Map"),
         figure(caption, [Picture(map_figure(summary, truth, image), alt, photo=True)]),
+        *_uncertainty(summary),
         *_course(summary, image, truth),
+    ]
+
+
+def _uncertainty(summary: RunSummary) -> list[str]:
+    """How sure the map is where, and the way that the stage went."""
+    alt = f"Map of the error expected of {summary.key}, and the way through the measured pixels"
+    caption = (
+        "Error expected of each pixel, from how well the measured ones are told by their "
+        "neighbours (what no point has met it cannot know), and the way from point to point, by "
+        "order."
+    )
+    return [
+        element("h2", "Uncertainty and path"),
+        figure(caption, [Picture(uncertainty_figure(summary), alt, photo=True)]),
     ]
 
 
@@ -90,7 +110,9 @@ def _course(summary: RunSummary, image: Image, truth: Image | None) -> list[str]
         return []
     errors = zip(curve.points, curve.nrmse, strict=True)
     alt = "NRMSE by points measured: " + ", ".join(f"{e:.3f} at {n}" for n, e in errors)
-    charts = [Picture(error_chart(curve, summary.decisions, truth is not None), alt)]
+    charts = [
+        Picture(error_chart(curve, summary.decisions, summary.grid.size, truth is not None), alt)
+    ]
     caption = (
         "How the map settled: its distance from the final one (normalised root mean square), "
         "which says how much it still changed, not how right it is."
@@ -101,7 +123,24 @@ def _course(summary: RunSummary, image: Image, truth: Image | None) -> list[str]
             caption += ", and structural similarity in the truth's range"
             charts.append(Picture(similarity_chart(curve), "SSIM by points measured"))
         caption += f". Reconstructed at {len(curve.points)} moments from the points in their order."
-    return [element("h2", "Error against points"), figure(caption, charts)]
+    return [element("h2", "Error against coverage"), figure(caption, charts)]
+
+
+def _people(summary: RunSummary) -> list[str]:
+    """What was steered, by whom and when."""
+    parts = [element("h2", "Steered by")]
+    rows = [
+        (moment(said.time), said.by, in_words(said), f"{said.seen:,}")
+        for said in summary.interventions
+    ]
+    sources = Counter(d.source for d in summary.decisions if d.count)
+    shares = ", ".join(f"{count:,} by {source}" for source, count in sources.items())
+    if shares:
+        parts.append(element("p", f"Batches: {shares}."))
+    if not rows:
+        nobody = "Nobody intervened." if shares else "The plan steered; nobody intervened."
+        return [*parts, element("p", nobody)]
+    return [*parts, table(("when", "who", "what", "after readings"), rows)]
 
 
 def _spread(summary: RunSummary) -> list[str]:
@@ -140,7 +179,6 @@ def _time(summary: RunSummary) -> list[str]:
         dwell = summary.record.get("dwell")
         chart = spacing_chart(spacings, dwell)
         pictures.append(Picture(chart, "Histogram of the time from one point to the next"))
-        parts.append(element("p", compare_with_raster(summary)))
     if pictures:
         caption = "Time that the decisions took, and time from one point to the next."
         parts.append(figure(caption, pictures))
@@ -151,38 +189,7 @@ def _time(summary: RunSummary) -> list[str]:
         *_percentiles("from one point to the next", spacings),
     ]
     head = ("milliseconds", "median", "95 %", "largest", "sum")
-    return [*parts, times_table(head, rows)] if rows else []
-
-
-def compare_with_raster(summary: RunSummary) -> str:
-    """Say in a sentence what a full raster of the same dwell would have taken."""
-    each = float(np.median(summary.spacings))
-    whole = summary.grid.size * each
-    saved = whole - summary.seconds
-    text = (
-        f"A full raster of {summary.grid.size:,} points, at this run's median of "
-        f"{1e3 * each:.3g} ms from point to point, takes {duration(whole)}; this run took "
-        f"{duration(summary.seconds)}"
-    )
-    if saved > 0:
-        text += f", which saves {duration(saved)} ({100 * saved / whole:.0f} %)."
-    else:
-        text += ", which saves nothing."
-    if dwell := summary.record.get("dwell"):
-        exposure = summary.grid.size * dwell
-        text += f" The raster's exposures alone, of {1e3 * dwell:g} ms, are {duration(exposure)}."
-    return text
-
-
-def duration(seconds: float) -> str:
-    """A time in the units that a person would use."""
-    if seconds < 1:
-        return f"{1e3 * seconds:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+    return [*parts, table(head, rows, "times")] if rows else []
 
 
 def _percentiles(name: str, times: ArrayLike) -> list[tuple[str, ...]]:
@@ -216,6 +223,8 @@ def _remarks(summary: RunSummary) -> list[str]:
 def _provenance(summary: RunSummary) -> list[str]:
     """What is needed to do it again."""
     parts = [element("h2", "How to do it again"), settings_table(settings(summary))]
+    if command := command_line(summary):
+        parts += [element("p", "From the command line:"), element("pre", command)]
     if call := python_call(summary):
         text = (
             "The same call, with the run's devices under these names, a RunEngine RE and the same "

@@ -78,6 +78,8 @@ class DecisionPoint:
         Why the run ended here; empty while it went on.
     exposures : int
         Exposures made by then, repeated ones included; 0 where the event does not tell.
+    error_low, error_high : float
+        Four times in five the map's NRMSE lies between; NaN where the agent does not say.
     """
 
     number: int
@@ -92,6 +94,8 @@ class DecisionPoint:
     note: str
     stop_reason: str
     exposures: int = 0
+    error_low: float = float("nan")
+    error_high: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +184,10 @@ def summarize(documents: Documents) -> RunSummary:
     ------
     ValueError
         If the documents are not those of one run, or do not tell what grid it scanned.
+
+    Examples
+    --------
+    ``summarize(read_run("runs").documents())`` of a folder's latest run.
     """
     once = last_wins((name, dict(doc)) for name, doc in documents)
     starts = [doc for name, doc in once if name == "start"]
@@ -282,6 +290,8 @@ def decision_of(data: Mapping[str, Any]) -> DecisionPoint:
         note=str(said("note")),
         stop_reason=str(said("stop_reason")),
         exposures=int(data.get("decision_exposures", 0)),
+        error_low=float(data.get("decision_error_low", np.nan)),
+        error_high=float(data.get("decision_error_high", np.nan)),
     )
 
 
