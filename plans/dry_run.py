@@ -45,6 +45,7 @@ from .request import (
     keep_out_zones,
     stop_rule,
 )
+from .stage import told_at_once
 
 OVERHEAD = 0.01  # s a point for RunEngine, Channel Access and journal: benchmarks/demo_overhead.py
 COPIES = 2  # the journal, and no more than that once again for the catalog
@@ -232,17 +233,8 @@ def _stage_time(
     point = {"settle": settle, "dwell": dwell or 0.0, "overhead": OVERHEAD}
     if stage is not None:
         return StageTime.of({**StageTime.of(stage).describe(), **point})
-    speeds = [_number(motor, "velocity") for motor in motors.values()]
-    if not all(speed and speed > 0 for speed in speeds):
-        return None
-    ramps = [_number(motor, "acceleration") or 0.0 for motor in motors.values()]
-    return StageTime.of({"speed": speeds, "acceleration": ramps, **point})
-
-
-def _number(motor: Any, name: str) -> float | None:
-    signal = getattr(motor, name, None)
-    value = getattr(signal, "get", lambda: signal)()
-    return float(value) if isinstance(value, int | float) else None
+    told = told_at_once(motors)
+    return None if told is None else StageTime.of({**told, **point})
 
 
 def _end(

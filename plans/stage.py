@@ -12,8 +12,10 @@ from bluesky.utils import Msg
 from ..agent import StageTime
 
 MOTORS = "motors"
-SPEED_NAMES = ("velocity",)
-RAMP_NAMES = ("acceleration", "acceleration_time")  # s to full speed: ophyd, ophyd-async
+NAMES = (
+    ("speed", ("velocity",)),
+    ("acceleration", ("acceleration", "acceleration_time")),  # s to full speed: ophyd, ophyd-async
+)
 
 Described = StageTime | Mapping[str, Any] | str
 
@@ -36,28 +38,42 @@ def stage_time(
     return StageTime.of(described if dwell is None else {**described, "dwell": dwell})
 
 
+def told_at_once(motors: Mapping[str, Any]) -> dict[str, list[float]] | None:
+    """What motors say of speed and acceleration without a RunEngine; None where one does not."""
+    told = {
+        name: [_number(_value(motor, names)) for motor in motors.values()] for name, names in NAMES
+    }
+    return told if min(told["speed"]) > 0 else None
+
+
+def _number(value: Any) -> float:
+    """A number that is there at once; 0 for anything else."""
+    if inspect.iscoroutine(value):
+        value.close()  # else Python warns that it was never awaited
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 def _as_motors_say(motors: Mapping[str, Any]) -> Generator[Msg, Any, dict[str, Any] | None]:
-    speeds: dict[str, float] = {}
-    ramps: dict[str, float] = {}
+    told: dict[str, list[float]] = {name: [] for name, _ in NAMES}
 
     async def ask() -> None:
-        for name, motor in motors.items():
-            speeds[name] = await _number(motor, SPEED_NAMES)
-            ramps[name] = await _number(motor, RAMP_NAMES)
+        for motor in motors.values():
+            for name, names in NAMES:
+                value = _value(motor, names)
+                told[name].append(float(await value if inspect.isawaitable(value) else value))
 
     # Answers do not come back through the message: one that is replayed has none.
     yield from bps.wait_for([ask])
-    for name, speed in speeds.items():
+    for name, speed in zip(motors, told["speed"], strict=False):
         if not speed > 0:
             raise ValueError(
                 f"stage='motors' needs the speed of {name!r} in its `velocity`, but none is there: "
                 "describe the stage, such as stage={'speed': 100}"
             )
-    return {"speed": [*speeds.values()], "acceleration": [*ramps.values()]} if speeds else None
+    return told if told["speed"] else None
 
 
-async def _number(motor: Any, names: tuple[str, ...]) -> float:
+def _value(motor: Any, names: tuple[str, ...]) -> Any:
     """Value of the first of a motor's signals, or attributes, that is there; 0 where none is."""
     signal = next((getattr(motor, name) for name in names if hasattr(motor, name)), 0.0)
-    value = getattr(signal, "get_value", getattr(signal, "get", lambda: signal))()
-    return float(await value if inspect.isawaitable(value) else value)
+    return getattr(signal, "get_value", getattr(signal, "get", lambda: signal))()

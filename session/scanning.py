@@ -53,7 +53,7 @@ def run_scan(
     from bluesky import RunEngineInterrupted
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    from ..plans import Inbox, adaptive_scan, resume_scan
+    from ..plans import Inbox, RingCheck, adaptive_scan, resume_scan
     from ..storage import Mailbox
     from ..views import progress_bar
 
@@ -87,6 +87,7 @@ def run_scan(
                 then=scan.then,
                 md={"session": {"prefix": scan.prefix, "timeout": scan.timeout}, **(md or {})},
                 on_bad_point={"patience": scan.patience},
+                beam=RingCheck(),
             )
         else:
             plan = resume_scan(past.history, detectors, [stage.x, stage.y], inbox=inbox)
