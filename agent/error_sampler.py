@@ -61,5 +61,6 @@ class Slads:
                 power=POWER,
                 flatness=self.flatness,
                 gain_share=GAIN_SHARE,
+                checked=True,
             )
         return choose_from(self._map, request)

@@ -17,6 +17,7 @@ from .local_features import FEATURES, UNAVAILABLE, describe_pixels, residuals_of
 from .measuring_gain import gains_of
 from .neighbour_tables import TILE, NeighbourTables
 from .scan import SparseScan
+from .self_check import trust
 
 BLOCK = 1 << 18  # pixels scored at a time where all are, to bound the memory
 FIRST_PREFIX = 16  # values, all of which set the scale; of more, a power of 2
@@ -42,6 +43,8 @@ class ErrorMap:
     gain_share : float
         Weight of the network's correction of the gain against that of the pixel's own error in
         the logarithm of the score, 0 to 1.
+    checked : bool
+        Whether errors count in the score no more than the scan's own bear out, see `trust`.
     """
 
     FEATURES = FEATURES
@@ -54,16 +57,17 @@ class ErrorMap:
         power: float = 2.0,
         flatness: float = 0.0,
         gain_share: float = 0.0,
+        checked: bool = False,
     ) -> None:
         self._layers = NO_LAYERS if layers is None else tuple(layers)
         self._power, self._flatness = float(power), float(flatness)
-        self._gain_share = float(gain_share)
+        self._gain_share, self._checked = float(gain_share), checked
         self._reset(shape)
 
     def _reset(self, shape: tuple[int, int]) -> None:
         self._tables = NeighbourTables(shape)
         self._scan = SparseScan(shape, np.empty((0, 2), np.int64), np.empty(0))
-        self._scale, self._varied = (0, 0.0, 1.0), False
+        self._scale, self._varied, self._trust = (0, 0.0, 1.0), False, 1.0
         self._image = np.zeros(shape)
         self._residuals = np.zeros(shape, dtype=np.float32)
         self._measured = np.zeros(shape, dtype=np.bool_)
@@ -85,9 +89,10 @@ class ErrorMap:
         fresh = scan.pixels[known:]
         same = known > 0 and _begins(scan.values, self._scan.values)
         if not (same and self._varied and _prefix(len(scan.values)) == _prefix(known)):
-            before = self._scale
+            before = self._scale, self._trust
             self._scale, self._varied = _scale_of(scan.values)
-            same = same and self._scale == before
+            self._trust = self._borne_out(scan) if self._checked else 1.0
+            same = same and (self._scale, self._trust) == before
         self._scan = scan
         self._measured[fresh[:, 0], fresh[:, 1]] = True
         if len(fresh) > known:
@@ -136,6 +141,13 @@ class ErrorMap:
     def squared_error(self) -> NDArray[np.float64]:
         """(M, N) squared error expected at each pixel, 0 where measured; units of the values^2."""
         return np.ldexp(self._error.astype(np.float64), 2 * self._scale[0])
+
+    def foretold(self) -> tuple[NDArray[np.float64], NDArray[np.float32], tuple[int, float]]:
+        """(M, N) map, (M, N) squared errors expected, and the (exponent, offset) of their unit.
+
+        A value v stands in that unit as ``v 2^-exponent - offset``: exactly, for whole numbers.
+        """
+        return self._image.copy(), self._error.copy(), self._scale[:2]
 
     def features(
         self, pixels: NDArray[np.int64]
@@ -206,11 +218,20 @@ class ErrorMap:
             self._image,
             self._residuals,
             self._layers,
-            (self._power, self._flatness, SSIM_FLOOR * self._scale[2], self._gain_share),
+            self._how(),
             self._near,
             self._error,
             self._score,
         )
+
+    def _borne_out(self, scan: SparseScan) -> float:
+        num = _prefix(len(scan.values))
+        values = self._scaled(scan.values[:num])
+        return trust(SparseScan(scan.shape, scan.pixels[:num], values))
+
+    def _how(self) -> tuple[float, ...]:
+        floor = SSIM_FLOOR * self._scale[2]
+        return (self._power, self._flatness, floor, self._gain_share, self._trust)
 
     def _scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         exponent, offset, _ = self._scale

@@ -236,10 +236,11 @@ def score_pixels(pixels, neighbours, image, residuals, layers, how, near, error,
     """Estimate, expected squared error and score of (U, 2) unmeasured pixels, into their maps.
 
     ``how`` holds the exponent a of the distance, the exponent g of the normaliser and its floor,
-    and the weight h of the gain's correction against the error's:
-    score = log2(d^a E0 / (S + floor)^g) + (1 - h) m1 + h m2.  ``near`` takes squared distances.
+    the weight h of the gain's correction against the error's, and the trust t in both:
+    score = log2(d^a / (S + floor)^g) + t (log2 E0 + (1 - h) m1 + h m2).  ``near`` takes squared
+    distances.
     """
-    power, gamma, floor, gain_share = how
+    power, gamma, floor, gain_share, trust = how
     learned = layers[0].size > 0
     w, v, e = np.empty(NEIGHBOURS), np.empty(NEIGHBOURS), np.empty(NEIGHBOURS)
     dy, dx = np.empty(NEIGHBOURS), np.empty(NEIGHBOURS)
@@ -262,8 +263,8 @@ def score_pixels(pixels, neighbours, image, residuals, layers, how, near, error,
             row, column = pixels[begin + b, 0], pixels[begin + b, 1]
             near[row, column] = np.int32(basics[3, b] + 0.5)
             error[row, column] = basics[1, b] * 2.0 ** correction[0, b]
-            value = octaves(basics[1, b]) + 0.5 * power * octaves(basics[3, b])
-            value += (1.0 - gain_share) * correction[0, b] + gain_share * correction[1, b]
+            value = (1.0 - gain_share) * correction[0, b] + gain_share * correction[1, b]
+            value = trust * (octaves(basics[1, b]) + value) + 0.5 * power * octaves(basics[3, b])
             if gamma > 0:
                 value -= gamma * octaves(basics[2, b] + floor)
             score[row, column] = value

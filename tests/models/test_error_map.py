@@ -46,7 +46,8 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("shape", [(37, 50), (1, 120), (90, 1)])
 def test_a_map_grown_batch_by_batch_equals_one_made_at_once(layers, flatness, shape):
     truth = some_truth(shape, 3)
-    options = {"power": 0.85, "flatness": flatness, "gain_share": 0.4}
+    checked = layers is not None
+    options = {"power": 0.85, "flatness": flatness, "gain_share": 0.4, "checked": checked}
     grown = ErrorMap(shape, layers, **options)
     pixels = start(shape, 1, 6)
     while len(pixels) < truth.size:
