@@ -36,11 +36,12 @@ bench: setup
 	$(BIN)/python benchmarks/slads_net_fidelity.py speed
 	$(BIN)/python benchmarks/sampling.py --quick
 
-soak: setup
+soak: setup $(VENV)/docs-ready
 	$(BIN)/python -m pytest -m soak
 
 # The notebooks are run, once; what has not changed since is taken from docs/_build/.jupyter_cache.
 docs: $(VENV)/docs-ready
+	rm -rf docs/reference/generated
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 

@@ -83,6 +83,10 @@ class Counter(Device):
         counts/s of the incident-beam monitor to which the steering value is scaled.
     timeout
         s, for each count; default: twice the dwell plus 10 s.
+
+    Examples
+    --------
+    ``counter = Counter("SIM:counter:"); RE(bp.count([counter], num=3))``
     """
 
     acquire = Cpt(WritableSignal, "Acquire", kind="omitted")

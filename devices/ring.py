@@ -25,6 +25,10 @@ class RingCurrent(Device):
     ----------
     suspenders : list of BeamSuspender
         Those that watch it.
+
+    Examples
+    --------
+    ``ring = RingCurrent("SIM:ring:"); RE.install_suspender(beam_suspender(ring))``
     """
 
     # Monitored: no trigger precedes it, and the suspender hears of a change at once.
@@ -40,6 +44,10 @@ class BeamSuspender(SuspendFloor):
 
     While it holds a scan no plan runs, which could see that its time is up: so it can be told to
     hold it no longer than that.
+
+    Examples
+    --------
+    ``beam.tripped`` tells whether it holds the scan; ``RE.remove_suspender(beam)`` takes it off.
     """
 
     _until = math.inf

@@ -21,6 +21,10 @@ class ScanStage(Device):
         The records' names after the prefix, for example ``"m1"`` and ``"m2"``.
     tolerance, timeout
         For both axes, as in `ScanMotor`.
+
+    Examples
+    --------
+    ``stage = ScanStage("SIM:", name="stage"); RE(bps.mv(stage.x, 1.5, stage.y, 0))``
     """
 
     x = FCpt(ScanMotor, "{prefix}{suffixes[x]}")

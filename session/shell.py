@@ -174,6 +174,8 @@ def _interact(shell: TerminalInteractiveShell, command: str | None, banner: str)
 class DeskCatalog:
     """The folder's catalog: opened in the background; each use waits for the runs so far.
 
+    ``catalog[-1]`` is the latest run, ``catalog[-1]["primary"].read()`` what it measured.
+
     Parameters
     ----------
     store : Store

@@ -55,6 +55,8 @@ def test_the_examples_in_docstrings_are_right(name):
         ("from skysteer.views import LiveMap", ("torch", "matplotlib", "IPython")),
         ("from skysteer.devices import ScanStage", ("torch", "tiled", "caproto.server")),
         ("from skysteer.agent import ScanAgent", ("torch", "bluesky", "ophyd")),
+        ("from skysteer.session.shell import desk, run_shell", ("torch", "IPython", "tiled")),
+        ("from skysteer.rehearsal import tune", ("torch", "matplotlib", "ophyd")),
         ("from skysteer.storage import Store, read_chain", ("tiled", "bluesky_tiled_plugins")),
     ],
 )
@@ -62,6 +64,19 @@ def test_an_import_brings_only_what_it_needs(statement, absent):
     code = f"import sys; {statement}; print([m for m in {absent!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("command", ["shell", "scan", "tune"])
+def test_importtime_shows_no_torch_until_it_is_needed(command):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "skysteer", command, "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "Usage" in done.stdout
+    imported = {line.rsplit("|", 1)[1].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "skysteer.cli" in imported
+    assert not {"torch", "numba", "bluesky", "IPython"} & imported
 
 
 def test_nothing_is_ever_unpickled():

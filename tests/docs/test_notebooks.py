@@ -16,7 +16,7 @@ from PIL import Image
 
 import skysteer
 
-EXAMPLES = Path(skysteer.__file__).parent / "examples"
+ROOT = Path(skysteer.__file__).parent
 SAID = {  # what a reader must find in the output, and how many pictures
     "first_adaptive_scan": ("stop_reason='coverage 0.15'", 1),
     "overview_then_region": ("times fewer", 3),
@@ -25,20 +25,29 @@ SAID = {  # what a reader must find in the output, and how many pictures
     "bring_your_own_devices": ("diode_transmission", 2),
     "compare_agents_fairly": ("low-discrepancy   1.000  1.000  1.000", 1),
 }
+IN_DOCS = {
+    "how-it-decides": "explanation/how-it-decides.md",
+    "command-line": "reference/command-line.md",
+}
+SAID |= {"how-it-decides": ("90% interval", 6), "command-line": ("Usage: skysteer tune", 0)}
+
+
+def notebook(name: str) -> Path:
+    return ROOT / "docs" / IN_DOCS[name] if name in IN_DOCS else ROOT / "examples" / f"{name}.md"
 
 
 def execute(path: Path, folder: Path) -> Any:
-    notebook = jupytext.read(path)
+    read = jupytext.read(path)
     kernel = AsyncKernelManager(transport="ipc", ip=str(folder / "kernel"))
     NotebookClient(
-        notebook, km=kernel, timeout=None, resources={"metadata": {"path": str(folder)}}
+        read, km=kernel, timeout=None, resources={"metadata": {"path": str(folder)}}
     ).execute()
-    return notebook
+    return read
 
 
-def outputs(notebook: Any) -> tuple[str, list[Image.Image]]:
+def outputs(read: Any) -> tuple[str, list[Image.Image]]:
     words, pictures = [], []
-    for output in (o for cell in notebook.cells for o in cell.get("outputs", ())):
+    for output in (o for cell in read.cells for o in cell.get("outputs", ())):
         data = output.get("data", {})
         words.append(output.get("text", "") + data.get("text/plain", ""))
         if "image/png" in data:
@@ -47,7 +56,9 @@ def outputs(notebook: Any) -> tuple[str, list[Image.Image]]:
 
 
 def test_every_notebook_is_executed():
-    assert {path.stem for path in EXAMPLES.glob("*.md")} == {*SAID, "index"}
+    pages = [*(ROOT / "examples").glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    notebooks = {path.stem for path in pages if "{code-cell}" in path.read_text()}
+    assert notebooks == {*SAID, *IN_DOCS}
 
 
 @pytest.mark.timeout(900)
@@ -55,7 +66,7 @@ def test_every_notebook_is_executed():
 def test_a_notebook_runs_and_shows_what_it_says(name, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    words, pictures = outputs(execute(EXAMPLES / f"{name}.md", tmp_path))
+    words, pictures = outputs(execute(notebook(name), tmp_path))
     said, drawn = SAID[name]
     assert said in words
     assert len(pictures) == drawn

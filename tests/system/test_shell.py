@@ -55,6 +55,17 @@ def the_example():
     return EXAMPLE
 
 
+LOOK_AROUND = """
+import inspect, sys
+print("torch:", "torch" in sys.modules)
+ours = ("RE stage counter ring catalog beam live adaptive_scan coverage points time dose "
+        "expected_error no_improvement summarize export_run write_report").split()
+print("without words:", [name for name in ours if not inspect.getdoc(globals()[name])])
+print("private:", [name for name in dir(catalog) if name.startswith("_")])
+print("live:", [name for name in dir(live) if not name.startswith("_")])
+"""
+
+
 def processes_of(folder):
     """Processes that have this folder on their command line or serve it."""
     found = []
@@ -74,12 +85,14 @@ def test_the_example_of_the_banner_works_as_it_stands_and_nothing_is_left(shell,
         "--out",
         out,
         "--command",
-        f"result = {the_example()}\n"
+        f"{LOOK_AROUND}\nresult = {the_example()}\n"
         "print('reason:', result.plan_result.stop_reason)\n"
         "print('in the catalog:', catalog[-1].metadata['start']['uid'] == result.plan_result.uid)\n"
         "import psutil; print('pids:', *[p.pid for p in psutil.Process().children(True)])",
     )
     assert done.returncode == 0, done.stderr
+    for said in ("torch: False", "without words: []", "private: []", "['close', 'path', 'wait']"):
+        assert said in done.stdout
     assert "reason: coverage 0.05" in done.stdout
     assert "in the catalog: True" in done.stdout
     (run,) = list_runs(out)
