@@ -2,7 +2,7 @@
 
 A scan as documents see it: points measured, missed, broken, emitted again after a rewind,
 quarantined, out of order; people who forbid, allow, inject and reject; agents that are dropped and
-rebuilt; suggestions that nobody took.
+rebuilt; runs that go on with others; suggestions that nobody took.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from skysteer.agent import (
     Decision,
     EventReader,
     Guard,
+    History,
     Intervention,
     ScanGrid,
     keep_out_zone,
@@ -37,6 +38,7 @@ from skysteer.agent import (
 
 GRID = ScanGrid(Axis("y", 0.0, 4.0, 5), Axis("x", 10.0, 7.5, 6))
 SPEC = {"agent": "spread", "grid": GRID.describe(), "seed": 3, "until": "points(25)"}
+RECORD = {"agent": "spread", "grid": SPEC["grid"], "key": "det"}
 KEYS = {key: {"dtype": "number", "shape": []} for key in ("y", "x", "det")}
 
 rows, columns = st.integers(0, 4), st.integers(0, 5)
@@ -62,8 +64,22 @@ class Scan(RuleBasedStateMachine):
         self.numbers = self.said = self.decisions = 0
         self.pending: list[tuple[int, int]] = []
         self.truth: dict[int, tuple[tuple[int, int] | None, float]] = {}  # kept by hand
-        self.emit("descriptor", {"uid": "p", "name": "primary", "data_keys": KEYS})
-        self.emit("descriptor", {"uid": "i", "name": INTERVENTIONS, "data_keys": {}})
+        self.runs = self.before = 0
+        self.open_a_run()
+
+    def open_a_run(self) -> None:
+        self.runs += 1
+        self.before = self.numbers  # events are numbered from 1 in each run
+        start = {"uid": f"run {self.runs}", "time": 0.0, "skysteer": RECORD}
+        if self.runs > 1:
+            start["resumed_from"] = f"run {self.runs - 1}"
+        self.emit("start", start)
+        for stream, keys in (("primary", KEYS), (INTERVENTIONS, {})):
+            uid = self.descriptor(stream)
+            self.emit("descriptor", {"uid": uid, "name": stream, "data_keys": keys})
+
+    def descriptor(self, stream: str) -> str:
+        return f"{stream} {self.runs}"
 
     # What happens.
 
@@ -76,20 +92,21 @@ class Scan(RuleBasedStateMachine):
         position = GRID.position(pixel) if lands != "nowhere" else {"y": 99.0, "x": 99.0}
         self.numbers += 1
         self.truth[self.numbers] = (pixel if lands != "nowhere" else None, value)
-        self.event("p", self.numbers, {**position, "det": value})
+        self.event("primary", self.numbers - self.before, {**position, "det": value})
         return self.numbers
 
     @rule(number=events, value=values)
     def emit_again(self, number: int, value: float) -> None:
-        """The RunEngine rewinds: the same number, measured anew."""
-        data = next(
-            d["data"]
-            for n, d in reversed(self.documents)
-            if n == "event" and d["descriptor"] == "p" and d["seq_num"] == number
+        """The RunEngine rewinds: the same number, measured anew; of its own run only."""
+        mine, place = self.descriptor("primary"), number - self.before
+        events = (
+            d for n, d in reversed(self.documents) if n == "event" and d["descriptor"] == mine
         )
-        landed = GRID.pixel(data)
-        self.truth[number] = (landed, value)
-        self.event("p", number, {**data, "det": value})
+        data = next((d["data"] for d in events if d["seq_num"] == place), None)
+        if data is None:
+            return
+        self.truth[number] = (GRID.pixel(data), value)
+        self.event("primary", place, {**data, "det": value})
 
     @rule()
     def deliver_twice(self) -> None:
@@ -157,6 +174,18 @@ class Scan(RuleBasedStateMachine):
         passed = self.guard().vet(wild, self.taken(), 10).pixels
         assert not (self.taken() | self.unsafe())[tuple(passed.T)].any()
         assert len({*map(tuple, passed.tolist())}) == len(passed)
+
+    @rule()
+    def resume(self) -> None:
+        """Everything is lost but the documents; a new run goes on with what they say."""
+        past = History.of(self.documents)
+        reader = EventReader(GRID, "det")
+        reader.recall(past.log, past.interventions)
+        assert list(past.log) == list(self.reader.observations.log)
+        assert reader.interventions == self.reader.interventions
+        assert past.events == self.numbers
+        self.reader, self.server, self.sent = reader, AgentServer(SPEC), 0
+        self.open_a_run()
 
     @rule()
     def lose_the_worker(self) -> None:
@@ -238,15 +267,16 @@ class Scan(RuleBasedStateMachine):
         self.documents.append((name, document))
         self.reader(name, document)
 
-    def event(self, descriptor: str, number: int, data: dict[str, Any]) -> None:
-        self.emit("event", {"descriptor": descriptor, "seq_num": number, "data": data})
+    def event(self, stream: str, number: int, data: dict[str, Any]) -> None:
+        event = {"descriptor": self.descriptor(stream), "seq_num": number, "data": data}
+        self.emit("event", event)
 
     def say(self, kind: str, **detail: Any) -> None:
         seen = len(self.reader.observations)
         data = Intervention(self.said, kind, "Ada", seen, detail).data()
         self.said += 1
         event = {f"intervention_{key}": value for key, value in data.items()}
-        self.event("i", 10_000 + self.said, event)
+        self.event(INTERVENTIONS, self.said, event)
 
 
 TestScan = Scan.TestCase
