@@ -16,6 +16,11 @@ from .low_discrepancy import (
     subgrid_pixels,
 )
 from .message import Message, detail_of
+from .motor_agent import MotorAgent, MotorAgentServer, MotorDecision
+from .motor_documents import MotorReader
+from .motor_goal import MotorChoice, MotorGoal, MotorRequest, MotorSampler, motor_sampler
+from .motor_observations import MotorObservation, MotorObservations
+from .motor_space import MotorSpace
 from .observations import Observation, Observations
 from .orders import Orders, standing_orders
 from .past_decision import GIVEN_UP, PastDecision
@@ -58,6 +63,17 @@ __all__ = [
     "LowDiscrepancy",
     "Message",
     "Moment",
+    "MotorAgent",
+    "MotorAgentServer",
+    "MotorChoice",
+    "MotorDecision",
+    "MotorGoal",
+    "MotorObservation",
+    "MotorObservations",
+    "MotorReader",
+    "MotorRequest",
+    "MotorSampler",
+    "MotorSpace",
     "Observation",
     "Observations",
     "Orders",
@@ -90,6 +106,7 @@ __all__ = [
     "keep_out_zone",
     "largest_batch",
     "make_sampler",
+    "motor_sampler",
     "no_improvement",
     "parse",
     "path_length",

@@ -4,6 +4,7 @@ from .batches import ScanOutcome
 from .beam import RingCheck
 from .dry_run import DryRun, dry_run
 from .inbox import Inbox, me
+from .optimize import OptimizeOutcome, optimize
 from .redecide import decide_again
 from .resume import resume_scan
 from .shutter import ScanShutter
@@ -12,6 +13,7 @@ __all__ = [
     "BadPoints",
     "DryRun",
     "Inbox",
+    "OptimizeOutcome",
     "RingCheck",
     "ScanOutcome",
     "ScanShutter",
@@ -19,5 +21,6 @@ __all__ = [
     "decide_again",
     "dry_run",
     "me",
+    "optimize",
     "resume_scan",
 ]
