@@ -354,8 +354,7 @@ def tune(
     from .session import run_tune
 
     given = {} if coverage is None else {"coverages": coverage}
-    records = []
-    for record in run_tune(
+    records = run_tune(
         agent,
         vary,
         images=image or (),
@@ -368,11 +367,9 @@ def tune(
         seeds=seeds,
         batch=batch,
         processes=processes,
+        on_record=(lambda record: print(_json(record), flush=True)) if as_json else None,
         **given,
-    ):
-        records.append(record)
-        if as_json:
-            print(_json(record), flush=True)
+    )
     from .rehearsal import ranking, save_tune_figure
 
     if not as_json:

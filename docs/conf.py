@@ -28,6 +28,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skysteer"
 html_theme_options = {
     "navigation_with_keys": True,
+    "header_links_before_dropdown": 6,
     "show_toc_level": 2,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],

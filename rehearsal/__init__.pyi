@@ -10,7 +10,7 @@ from .simulate import (
     trajectories,
 )
 from .tune_plot import save_tune_figure, tune_figure
-from .tune_sweep import ranking, run_trials, tune
+from .tune_sweep import ranking, tune
 
 __all__ = [
     "PastScan",
@@ -25,7 +25,6 @@ __all__ = [
     "read_past_scan",
     "replay",
     "run_agent",
-    "run_trials",
     "save_tune_figure",
     "trajectories",
     "tune",

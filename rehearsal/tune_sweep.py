@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def tune(
     seeds: int = 1,
     batch: int | None = None,
     processes: int | None = None,
+    on_record: Callable[[dict[str, Any]], object] | None = None,
 ) -> list[dict[str, Any]]:
     """Try every combination of an agent's options; a progress bar shows how far it is.
 
@@ -59,6 +60,8 @@ def tune(
         Points between two decisions; a third of a percent of the grid, at most 50, by default.
     processes : int, optional
         How many at a time; as many as this process has processors by default.
+    on_record : callable, optional
+        Hears of each record when it comes, in any order.
 
     Returns
     -------
@@ -76,34 +79,6 @@ def tune(
     ranking : a table of them, the best options first.
     tune_figure : a picture of them.
     """
-    trials = run_trials(
-        agent,
-        vary,
-        images=images,
-        pasts=pasts,
-        coverages=coverages,
-        options=options,
-        seeds=seeds,
-        batch=batch,
-        processes=processes,
-    )
-    with closing(trials):
-        return sorted(trials, key=lambda record: record["trial"])
-
-
-def run_trials(
-    agent: str,
-    vary: Mapping[str, Sequence[Any]],
-    *,
-    images: Sequence[str | Path] = (),
-    pasts: Sequence[PastScan] = (),
-    coverages: Sequence[float] = COVERAGES,
-    options: Mapping[str, Any] | None = None,
-    seeds: int = 1,
-    batch: int | None = None,
-    processes: int | None = None,
-) -> Generator[dict[str, Any]]:
-    """Yield the records of `tune` as they come; closed, it leaves no process behind."""
     subjects = [*map(str, images), *(past.uid for past in pasts)]
     if not subjects:
         raise ValueError("expected an image or a past run to tune on, but none came")
@@ -119,19 +94,24 @@ def run_trials(
     ]
     num = min(processes or len(os.sched_getaffinity(0)), len(jobs))
     bench = (list(map(str, images)), list(map(as_data, pasts)), agent, list(coverages), batch)
+    fixed = dict(options or {})
+    calls = [(subject, {**fixed, **setting}, seed) for subject, setting, seed in jobs]
+    records = []
     with ExitStack() as stack:
         workers = [Worker("skysteer.rehearsal.tune_bench:TuneBench", *bench) for _ in range(num)]
         for worker in workers:
             stack.callback(worker.close)
         bar = tqdm(total=len(jobs), unit="trial", desc=agent, leave=False, disable=None)
         stack.callback(bar.close)
-        fixed = dict(options or {})
-        calls = [(subject, {**fixed, **setting}, seed) for subject, setting, seed in jobs]
         for number, rows in _spread(workers, calls):
             bar.update()
             subject, setting, seed = jobs[number]
             about = {"trial": number, "subject": subjects[subject], "options": setting}
-            yield from ({**about, "seed": seed, **_with_nan(row)} for row in rows)
+            for row in rows:
+                records.append({**about, "seed": seed, **_with_nan(row)})
+                if on_record is not None:
+                    on_record(records[-1])
+    return sorted(records, key=lambda record: record["trial"])
 
 
 def _spread(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def run_tune(
     key: str | None = None,
     plot: Path | None = None,
     **settings: Any,
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """Try an agent's options on images, or on the runs of a folder.
 
     Parameters
@@ -41,10 +41,10 @@ def run_tune(
     **settings
         As in ``rehearsal.tune``.
 
-    Yields
-    ------
-    dict
-        As ``rehearsal.run_trials``.
+    Returns
+    -------
+    list of dict
+        As ``rehearsal.tune``.
     """
     if plot is not None:
         _check_plot(plot)
@@ -55,12 +55,12 @@ def run_tune(
         raise ValueError(
             "give an option to vary: --vary NAME=VALUE,VALUE; see skysteer tune --help"
         )
-    from ..rehearsal import read_past_scan, run_trials
+    from ..rehearsal import read_past_scan, tune
     from ..storage import as_one_run
 
     chains = [find_chain(out, uid, tiled) for uid in uids or (None,)] if out else []
     pasts = [read_past_scan(list(as_one_run(chain)), key) for chain in chains]
-    yield from run_trials(agent, options, images=images, pasts=pasts, **settings)
+    return tune(agent, options, images=images, pasts=pasts, **settings)
 
 
 def read_values(text: str) -> tuple[str, list[Any]]:

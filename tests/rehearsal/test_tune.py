@@ -26,7 +26,6 @@ from skysteer.rehearsal import (
     compare_agents,
     ranking,
     replay,
-    run_trials,
     save_tune_figure,
     tune,
 )
@@ -187,16 +186,19 @@ def test_what_makes_no_sense_is_refused_before_a_process_starts(
     settings: dict[str, Any] = {"vary": {"every": [1]}, "images": images, **changes}
     before = set(psutil.Process().children())
     with pytest.raises((ValueError, FileNotFoundError), match=words):
-        next(run_trials(agent, settings.pop("vary"), **settings))
+        tune(agent, settings.pop("vary"), **settings)
     assert set(psutil.Process().children()) <= before
 
 
 def test_a_sweep_that_is_left_early_leaves_no_process(agent: str, images: list[str]):
     before = set(psutil.Process().children())
-    trials = run_trials(agent, {"every": [1, 2, 3]}, images=images, coverages=[0.1], processes=2)
-    next(trials)
-    assert len(set(psutil.Process().children()) - before) == 2
-    trials.close()
+
+    def leave(_: dict[str, Any]) -> None:
+        assert len(set(psutil.Process().children()) - before) == 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(agent, {"every": [1, 2, 3]}, images=images, processes=2, on_record=leave)
     assert set(psutil.Process().children()) <= before
 
 
