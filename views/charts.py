@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ..models import ErrorMap
-from .figure import Panels, draw_panels
+from .figure import Draw, dots_per_inch, draw_panels, map_panels
 from .layout import arrange, map_size
 from .live_panels import draw_error_map, draw_way
 from .panels import (
@@ -37,30 +37,32 @@ SIZE = (4.5, 3.0)  # inches
 NEIGHBOURHOOD = 1 / 24  # of the raster's longer side: what "local" means
 
 
-def uncertainty_figure(summary: RunSummary) -> Figure:
+def map_figures(summary: RunSummary, image: Image, truth: Image | None) -> list[Figure]:
+    """The map and where it measured; with the truth that, and how wrong the map is, too."""
+    frame = MapFrame.of(summary)
+    dpi = dots_per_inch(summary, map_size(frame.ratio))
+    panels = map_panels(summary, frame, image, truth)
+    return [_map(draw, frame, title, dpi) for title, draw in panels.items()]
+
+
+def uncertainty_figures(summary: RunSummary) -> list[Figure]:
     """The error expected of each pixel, from the residuals of the measured ones, and the way."""
     frame, label = MapFrame.of(summary), with_units(summary.key, summary.units)
     map_of_errors = ErrorMap(summary.grid.shape)
     map_of_errors.update(summary.scan)
     error = np.sqrt(map_of_errors.squared_error)
-    panels: Panels = {
-        "Expected error": partial(draw_error_map, error=error, frame=frame, label=label),
-        "Path": partial(draw_way, summary=summary, frame=frame),
-    }
-    with style.context(["default", STYLE]):
-        return draw_panels(panels, arrange([map_size(frame.ratio)] * 2, header=0), "", 150)
+    drawn = partial(draw_error_map, error=error, frame=frame, label=label)
+    way = partial(draw_way, summary=summary, frame=frame)
+    return [_map(drawn, frame, "Expected error"), _map(way, frame, "Path")]
 
 
-def raster_figure(summary: RunSummary, image: Image, truth: Image) -> Figure:
+def raster_figures(summary: RunSummary, image: Image, truth: Image) -> list[Figure]:
     """A raster's map and its error, in the colours of the run's own."""
     frame, label = MapFrame.of(summary), with_units(summary.key, summary.units)
-    shown = partial(draw_map, limits=Limits.of(truth), frame=frame, label=label, bar=True)
-    panels: Panels = {
-        "Raster of the same time": partial(shown, image=image),
-        "Raster − truth": partial(draw_error, error=image - truth, frame=frame, label=label),
-    }
-    with style.context(["default", STYLE]):
-        return draw_panels(panels, arrange([map_size(frame.ratio)] * 2, header=0), "", 150)
+    limits = Limits.of(truth)
+    drawn = partial(draw_map, image=image, limits=limits, frame=frame, label=label, bar=True)
+    error = partial(draw_error, error=image - truth, frame=frame, label=label)
+    return [_map(drawn, frame, "Raster of the same time"), _map(error, frame, "Raster − truth")]
 
 
 def error_chart(
@@ -139,9 +141,10 @@ def density_chart(summary: RunSummary) -> Figure:
     local = 100 * gaussian_filter(mask, max(mask.shape) * NEIGHBOURHOOD, mode="reflect")
     frame = MapFrame.of(summary)
     limits = Limits(0.0, max(float(local.max()), 1e-3))
-    draw = partial(draw_map, image=local, frame=frame, limits=limits, label="coverage (%)")
-    with style.context(["default", STYLE]):
-        return draw_panels({"": draw}, arrange([map_size(frame.ratio)], header=0), "", 150)
+    draw = partial(
+        draw_map, image=local, frame=frame, limits=limits, label="coverage (%)", bar=True
+    )
+    return _map(draw, frame)
 
 
 def gap_chart(gaps: NDArray[np.float64]) -> Figure:
@@ -152,6 +155,11 @@ def gap_chart(gaps: NDArray[np.float64]) -> Figure:
         axes.set(xlabel="distance to the nearest measured pixel (pixels)", ylabel="pixels")
 
     return _chart(draw)
+
+
+def _map(draw: Draw, frame: MapFrame, title: str = "", dpi: float = 150.0) -> Figure:
+    with style.context(["default", STYLE]):
+        return draw_panels({title: draw}, arrange([map_size(frame.ratio)], header=0), "", dpi)
 
 
 def _chart(draw: Callable[[Axes], None]) -> Figure:

@@ -63,12 +63,15 @@ def map_figure(
     image = checked_image("reconstruction", reconstruction, summary)
     reference = None if truth is None else checked_image("truth", truth, summary)
     frame = MapFrame.of(summary)
-    panels = _panels(summary, frame, image, reference)
+    panels = map_panels(summary, frame, image, reference)
+    if reference is None:
+        panels |= _last_panel(summary)
     size = map_size(frame.ratio)
     plot = (max(size[0], NARROWEST), float(np.clip(size[1], LOWEST, TALLEST)))
     layout = arrange([size] * 4 if reference is not None else [size, size, plot])
+    dpi = dots_per_inch(summary, size)
     with style.context(["default", STYLE]):
-        return draw_panels(panels, layout, _title(summary, image, reference), _dpi(summary, size))
+        return draw_panels(panels, layout, _title(summary, image, reference), dpi)
 
 
 def save_map(
@@ -94,7 +97,8 @@ def checked_image(name: str, image: ArrayLike, summary: RunSummary) -> Image:
     return array
 
 
-def _panels(summary: RunSummary, frame: MapFrame, image: Image, truth: Image | None) -> Panels:
+def map_panels(summary: RunSummary, frame: MapFrame, image: Image, truth: Image | None) -> Panels:
+    """Draw the map and where it measured; with a truth that and the error, too."""
     label = with_units(summary.key, summary.units)
     limits = Limits.of(image if truth is None else truth)
     shown = partial(draw_map, frame=frame, limits=limits, label=label)
@@ -102,16 +106,22 @@ def _panels(summary: RunSummary, frame: MapFrame, image: Image, truth: Image | N
         "Reconstruction": partial(shown, image=image, bar=truth is None),
         "Where it measured": partial(draw_order, summary=summary, frame=frame),
     }
-    if truth is not None:
-        error = partial(draw_error, error=image - truth, frame=frame, label=label)
-        return {
-            "Truth": partial(shown, image=truth, bar=True),
-            **panels,
-            "Reconstruction − truth": error,
-        }
+    if truth is None:
+        return panels
+    error = partial(draw_error, error=image - truth, frame=frame, label=label)
+    return {
+        "Truth": partial(shown, image=truth, bar=True),
+        **panels,
+        "Reconstruction − truth": error,
+    }
+
+
+def _last_panel(summary: RunSummary) -> Panels:
+    """What stands beside a map whose truth is not known."""
     if np.isfinite([d.expected_error for d in summary.decisions]).any():
-        return {**panels, "Expected error": partial(draw_expected_error, summary=summary)}
-    return {**panels, "Measured values": partial(draw_histogram, summary=summary, label=label)}
+        return {"Expected error": partial(draw_expected_error, summary=summary)}
+    label = with_units(summary.key, summary.units)
+    return {"Measured values": partial(draw_histogram, summary=summary, label=label)}
 
 
 def draw_panels(
@@ -145,7 +155,7 @@ def _title(summary: RunSummary, image: Image, truth: Image | None) -> str:
     return " · ".join(parts)
 
 
-def _dpi(summary: RunSummary, size: tuple[float, float]) -> float:
+def dots_per_inch(summary: RunSummary, size: tuple[float, float]) -> float:
     """Dots an inch that give each pixel of a map two dots, within reason."""
     rows, columns = summary.grid.shape
     return float(np.clip(2 * max(columns / size[0], rows / size[1]), 150, 300))

@@ -34,8 +34,8 @@ h2 { font-size: 1.1rem; margin: 2.6rem 0 .6rem; padding-bottom: .25rem;
 p { margin: .6rem 0; max-width: 44rem }
 .meta { color: var(--soft); font-size: .85rem; overflow-wrap: anywhere; max-width: none }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 1px;
-  margin: 1.5rem 0; background: var(--line); border: 1px solid var(--line) }
-dl div { background: var(--paper); padding: .6rem .8rem }
+  margin: 1.5rem 1px }
+dl div { outline: 1px solid var(--line); padding: .6rem .8rem }
 dt { color: var(--soft); font-size: .75rem }
 dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums }
 figure { margin: 1rem 0; break-inside: avoid }
@@ -53,16 +53,19 @@ th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0;
 tbody th { color: var(--soft) }
 .settings tbody th { width: 14rem }
 thead th { font-weight: 600 }
-.times th:not(:first-child), .times td { text-align: right; padding-right: 0 }
 td { overflow-wrap: anywhere }
-pre { background: var(--tint); border: 1px solid var(--line); padding: .8rem 1rem; overflow-x: auto;
-  font: .8rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; break-inside: avoid }
+.times th:not(:first-child), .times td { text-align: right; padding: .3rem 0 .3rem .8rem;
+  white-space: nowrap }
+pre { background: var(--tint); border: 1px solid var(--line); padding: .8rem 1rem;
+  font: .8rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
+  white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid }
 .warn { border-left: 3px solid var(--warn); padding-left: .8rem }
 li { overflow-wrap: anywhere }
-@media (max-width: 40rem) { .settings tbody th { width: 8rem } main { padding-top: 1.5rem } }
+@media (max-width: 40rem) { .settings tbody th { width: 8rem } .times { font-size: .72rem }
+  .times th:not(:first-child), .times td { padding-left: .4rem } main { padding-top: 1.5rem } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff;
   --tint: #fff } main { max-width: none; padding: 0 } body { font-size: 10pt }
-  h2 { break-after: avoid } pre { white-space: pre-wrap } }
+  h2 { break-after: avoid } }
 """
 
 
@@ -70,7 +73,8 @@ li { overflow-wrap: anywhere }
 class Picture:
     """A figure and the words that stand for it where it is not seen.
 
-    A ``photo`` is a PNG and scrolls on a narrow page; a drawing is an SVG and shrinks.
+    A ``photo`` is a PNG, and one that is wide scrolls on a narrow page; a drawing is an SVG, and
+    shrinks.
     """
 
     figure: Figure
@@ -139,6 +143,11 @@ def figure(caption: str, pictures: Sequence[Picture]) -> str:
     )
 
 
+def title_of(made: Figure) -> str:
+    """The title of a figure's first panel."""
+    return made.axes[0].get_title(loc="left")
+
+
 def _image(picture: Picture) -> str:
     buffer, made = io.BytesIO(), picture.figure
     if picture.photo:
@@ -148,7 +157,7 @@ def _image(picture: Picture) -> str:
     kind = "png" if picture.photo else "svg+xml"
     content = base64.b64encode(buffer.getvalue()).decode()
     width, height = (round(96 * inches) for inches in made.get_size_inches())
-    least = f"min({width}px, 36rem)" if picture.photo else "0px"
+    least = f"min({width}px, 36rem)" if picture.photo and width > WIDE else "0px"
     most = f"max({least}, min({width}px, 100%))"
     basis = "100%" if width > WIDE else "20rem"
     return (

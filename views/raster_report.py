@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .charts import raster_figure
-from .page import Picture, element, figure, table
+from .charts import raster_figures
+from .page import Picture, element, figure, table, title_of
 from .quality import nrmse, ssim
 from .raster import Raster, busy_seconds, raster_of_same_time
 from .summary import Image, RunSummary
@@ -35,10 +35,11 @@ def against_raster(summary: RunSummary, image: Image, truth: Image | None) -> li
         "The raster of the same time, read without noise, and its error, in the colours of the "
         "run's own map."
     )
-    alt = f"Map of a raster of {len(raster.pixels)} points, and its difference from the truth"
-    picture = Picture(raster_figure(summary, raster.image, truth), alt, photo=True)
+    alt = f"Map of a raster of {len(raster.pixels)} points, and its error: "
+    drawn = raster_figures(summary, raster.image, truth)
+    pictures = [Picture(each, alt + title_of(each), photo=True) for each in drawn]
     head = ("scan", "points", "NRMSE", "SSIM")
-    return [*parts, table(head, rows, "times"), figure(caption, [picture])]
+    return [*parts, table(head, rows, "times"), figure(caption, pictures)]
 
 
 def _as_a_raster(summary: RunSummary, raster: Raster) -> str:

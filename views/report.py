@@ -17,13 +17,14 @@ from .charts import (
     density_chart,
     error_chart,
     gap_chart,
+    map_figures,
     similarity_chart,
     spacing_chart,
-    uncertainty_figure,
+    uncertainty_figures,
 )
-from .figure import checked_image, map_figure
+from .figure import checked_image
 from .interventions import in_words
-from .page import Picture, element, facts, figure, page, settings_table, table
+from .page import Picture, element, facts, figure, page, settings_table, table, title_of
 from .provenance import command_line, moment, python_call, settings
 from .quality import nrmse, quality_curve, ssim
 from .raster_report import against_raster, duration
@@ -79,11 +80,12 @@ def _map(summary: RunSummary, image: Image, truth: Image | None) -> list[str]:
     caption = f"{shown}, and where it measured, by order. Row 0 is on top."
     if truth is not None:
         caption = f"Truth; {shown.lower()}; where it measured, by order; error. Row 0 is on top."
-    alt = f"Map of {summary.key} from {count} points, with the places measured"
+    alt = f"Map of {summary.key} from {count} points, and the places measured: "
+    drawn = map_figures(summary, image, truth)
     return [
         facts(known),
         element("h2", "Map"),
-        figure(caption, [Picture(map_figure(summary, truth, image), alt, photo=True)]),
+        figure(caption, [Picture(each, alt + title_of(each), photo=True) for each in drawn]),
         *_uncertainty(summary),
         *_course(summary, image, truth),
     ]
@@ -91,7 +93,8 @@ def _map(summary: RunSummary, image: Image, truth: Image | None) -> list[str]:
 
 def _uncertainty(summary: RunSummary) -> list[str]:
     """How sure the map is where, and the way that the stage went."""
-    alt = f"Map of the error expected of {summary.key}, and the way through the measured pixels"
+    alt = f"Map of the error expected of {summary.key}, and the way through the pixels: "
+    drawn = uncertainty_figures(summary)
     caption = (
         "Error expected of each pixel, from how well the measured ones are told by their "
         "neighbours (what no point has met it cannot know), and the way from point to point, by "
@@ -99,7 +102,7 @@ def _uncertainty(summary: RunSummary) -> list[str]:
     )
     return [
         element("h2", "Uncertainty and path"),
-        figure(caption, [Picture(uncertainty_figure(summary), alt, photo=True)]),
+        figure(caption, [Picture(each, alt + title_of(each), photo=True) for each in drawn]),
     ]
 
 

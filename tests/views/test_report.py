@@ -63,7 +63,7 @@ def test_the_page_stands_alone(adaptive_run, bench, report):
     text = report(summarize(adaptive_run), bench.truth)
     page = Page(text)
     assert text.startswith("<!DOCTYPE html>")
-    assert len(page.images) == 9
+    assert len(page.images) == 14
     for image in page.images:
         assert image["src"].startswith("data:image/") and len(image["alt"]) > 10
     without_images = re.sub(r'src="data:[^"]*"', "", text)
