@@ -30,7 +30,7 @@ from skysteer.storage.destination import Destination
 SIDE, POINTS = 32, 130
 PATIENCE = 300.0  # s for what takes ten
 MICROSCOPE = IocOptions(shape=(SIDE, SIDE), noise="none", prefix="KILL:")
-VICTIMS = ("worker", "keeper", "ioc", "RunEngine")
+VICTIMS: tuple[str, ...] = ("worker", "keeper", "ioc", "RunEngine")
 LIVES = 4  # processes of a scan, each of which but the last is killed with all that is its own
 OPENING = 3  # documents with which a run begins that goes on: stop of the old one, start, resume
 
@@ -77,17 +77,18 @@ class KilledScan:
             env={**kept, **self.ioc.environment},
         )
 
-    def scan(self) -> subprocess.Popen[str]:
+    def scan(self, *further: object) -> subprocess.Popen[str]:
         """Start the scan."""
         pitch = self.ioc.options.pixel_size
         axis = f"0,{(SIDE - 1) * pitch},{SIDE}"
         settings = ("--agent", self.agent, "--dwell", 0.002, "--batch", 12, "--seed", 5)
         prefix = ("--prefix", self.ioc.prefix, "--y", axis, "--x", axis)
-        return self.start("scan", *prefix, *settings, "--until", f"points({POINTS})", "--json")
+        until = ("--until", f"points({POINTS})")
+        return self.start("scan", *prefix, *settings, *until, "--json", *further)
 
-    def resume(self) -> subprocess.Popen[str]:
+    def resume(self, *further: object) -> subprocess.Popen[str]:
         """Go on with it."""
-        return self.start("resume", "--json")
+        return self.start("resume", "--json", *further)
 
     def documents(self) -> int:
         """Number of lines in the journal: all its runs."""
