@@ -127,7 +127,8 @@ def adaptive_scan(
     decision_timeout : float
         Seconds after which an agent that has not decided is replaced by low-discrepancy points.
     keep_out : sequence of KeepOut, KeepOutPolygon or mapping
-        Rectangles and polygons, in the motors' units, that no target may lie in.
+        Rectangles and polygons, in the motors' units, that no target may lie in, nor a way lead
+        through: the stage goes round them.
     stage : StageTime, mapping or "motors", optional
         How long its moves take, in the motors' units: batches and routes suit it. The motors say
         their ``velocity`` and ``acceleration`` themselves when asked.
