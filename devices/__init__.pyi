@@ -2,6 +2,7 @@ from .connection import connect
 from .counter import Count, Counter, normalised_rate
 from .motor import ScanMotor, ScanMove
 from .ring import BeamSuspender, RingCurrent, beam_suspender
+from .shutter import Shutter
 from .signals import FloatSignal, FloatSignalRO
 from .stage import ScanStage
 
@@ -15,6 +16,7 @@ __all__ = [
     "ScanMotor",
     "ScanMove",
     "ScanStage",
+    "Shutter",
     "beam_suspender",
     "connect",
     "normalised_rate",

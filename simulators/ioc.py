@@ -49,6 +49,7 @@ class MicroscopeIoc(PVGroup):
     current: Any = pvproperty(
         value=0.0, name="ring:Current", units="mA", precision=3, read_only=True
     )
+    shutter: Any = pvproperty(value=1, name="shutter:Open", doc="1 lets the beam through, 0 not")
     stuck_x: Any = pvproperty(value=0, name="fault:StuckX", doc="1 waits for ever, 2 gives up")
     stuck_y: Any = pvproperty(value=0, name="fault:StuckY", doc="1 waits for ever, 2 gives up")
     lost_counts: Any = pvproperty(value=0, name="fault:LostCounts", doc="detector reads 0")
@@ -132,7 +133,7 @@ class MicroscopeIoc(PVGroup):
     async def _expose(self) -> None:
         """Wait for the dwell time, or the abort, and post what has been counted."""
         dwell, began = float(self.dwell.value), self.clock.now()
-        current, path = self._current(), [self._position()]
+        current, path = self._current() if self.shutter.value else 0.0, [self._position()]
         while (left := dwell - (self.clock.now() - began)) > 0:
             moving = any(m.value("MOVN") for m in self.motors.values())
             tick = min(left, IN_MOTION * self.clock.scale) if moving else left
