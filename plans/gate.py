@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from typing import Any
 
 from ..agent import Guard, RefusedTargetError
-from .decider import FutureStatus
+from .status import FutureStatus, finished
 
 
 class Gate:
@@ -101,10 +100,3 @@ class Exposures:
         if self._begun is not None:
             self._begun()
         return finished()
-
-
-def finished() -> FutureStatus:
-    """Give the status of what is done already."""
-    done: Future[None] = Future()
-    done.set_result(None)
-    return FutureStatus(done)

@@ -7,8 +7,8 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 
-from .gate import finished
 from .logbook import Plan
+from .status import finished
 
 logger = logging.getLogger(__name__)
 
