@@ -108,6 +108,7 @@ def test_a_scan_is_resumed_elsewhere_from_a_server_that_was_killed_meanwhile(
         server.start()
         assert sync(here.folder, server.url, timeout=PATIENCE).complete
         (left,) = list_runs(here.folder)
+        assert left.start["skysteer"]["beam"]["key"] == "ring_current"
 
         # another machine: nothing but the server
         told = elsewhere.outcome(elsewhere.resume("--tiled", server.url))
