@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from ..agent import Intervention
 
-RULES = ("policy", "guard", "then", "resume")
-"""Who acts in a run besides people."""
+AGAIN = ("skip", "retry", "quarantine", "wait", "recover")
+"""What rules do so often that only its number is told."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,35 @@ def intervention_of(event: Mapping[str, Any]) -> InterventionPoint:
 def in_words(said: InterventionPoint) -> str:
     """What an intervention was, without who and when."""
     words, why = _DONE.get(said.kind, said.kind), said.detail.get("why")
-    about = ", ".join(
-        f"{name} {_short(value)}" for name, value in said.detail.items() if name != "why"
-    )
+    about = ", ".join(_about(name, value) for name, value in said.detail.items() if name != "why")
     return words + (f" ({about})" if about else "") + (f": {why}" if why else "")
+
+
+def gathered(
+    interventions: Sequence[InterventionPoint],
+) -> list[tuple[InterventionPoint, str]]:
+    """What they were in words, in order; the same done again and again is told once.
+
+    Returns
+    -------
+    list of (InterventionPoint, str)
+        The first of each kind, and the words.
+    """
+    return [_together(list(alike)) for _, alike in groupby(interventions, _alike)]
+
+
+def _alike(said: InterventionPoint) -> tuple[Any, ...]:
+    if said.kind not in AGAIN:
+        return (said.number,)
+    return said.kind, said.by, said.detail.get("why")
+
+
+def _together(alike: Sequence[InterventionPoint]) -> tuple[InterventionPoint, str]:
+    first = alike[0]
+    if len(alike) == 1:
+        return first, in_words(first)
+    once = replace(first, detail={k: v for k, v in first.detail.items() if k == "why"})
+    return first, f"{in_words(once)}, {len(alike)} times"
 
 
 _DONE = {
@@ -78,8 +104,10 @@ _DONE = {
 }
 
 
-def _short(value: Any) -> str:
-    """A value as text; of many pixels the first ones."""
-    if isinstance(value, list) and len(value) > 3:
-        return f"{', '.join(map(str, value[:3]))} and {len(value) - 3} more"
-    return str(value)
+def _about(name: str, value: Any) -> str:
+    """A part of the detail as text; of many pixels the first ones."""
+    if not isinstance(value, list):
+        return f"{name} {value}"
+    some = [str(tuple(each)) if isinstance(each, list) else str(each) for each in value]
+    told = ", ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "")
+    return told if name == "pixels" else f"{name} {told}"

@@ -23,7 +23,7 @@ from .charts import (
     uncertainty_figures,
 )
 from .figure import checked_image
-from .interventions import in_words
+from .interventions import gathered
 from .page import Picture, element, facts, figure, page, settings_table, table, title_of
 from .provenance import command_line, moment, python_call, settings
 from .quality import nrmse, quality_curve, ssim
@@ -133,8 +133,8 @@ def _people(summary: RunSummary) -> list[str]:
     """What was steered, by whom and when."""
     parts = [element("h2", "Steered by")]
     rows = [
-        (moment(said.time), said.by, in_words(said), f"{said.seen:,}")
-        for said in summary.interventions
+        (moment(said.time), said.by, told, f"{said.seen:,}")
+        for said, told in gathered(summary.interventions)
     ]
     sources = Counter(d.source for d in summary.decisions if d.count)
     shares = ", ".join(f"{count:,} by {source}" for source, count in sources.items())

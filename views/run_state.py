@@ -11,7 +11,7 @@ import numpy as np
 
 from ..agent import parse
 from .follower import FollowedRun
-from .interventions import in_words
+from .interventions import gathered
 from .live_panels import rule_limit
 from .live_scan import Batch
 from .summary import RunSummary, active_seconds
@@ -64,8 +64,8 @@ def page_state(run: FollowedRun | None, *, mailbox: bool) -> dict[str, Any]:
         "progress": [asdict(each) for each in _progress(summary, _elapsed(run, summary))],
         "next": _next(summary, run.scan.batch),
         "interventions": [
-            [time.strftime("%H:%M:%S", time.localtime(said.time)), said.by, in_words(said)]
-            for said in reversed(summary.interventions[-LATEST:])
+            [time.strftime("%H:%M:%S", time.localtime(said.time)), said.by, told]
+            for said, told in reversed(gathered(summary.interventions)[-LATEST:])
         ],
         "buttons": _buttons(state if can_be_told else "", waiting),
     }

@@ -12,7 +12,7 @@ from skysteer.plans import Inbox, adaptive_scan
 from skysteer.storage import Journal, as_one_run, encode_line, read_chain, read_run
 from skysteer.views import summarize
 from skysteer.views.follower import RunFollower
-from skysteer.views.interventions import InterventionPoint, in_words
+from skysteer.views.interventions import InterventionPoint, gathered, in_words
 from skysteer.views.live_images import panel_images
 from skysteer.views.run_state import page_state
 from skysteer.views.studio import Studio
@@ -205,14 +205,27 @@ def test_points_time_and_dose_are_told_against_the_stop_rule(adaptive_run, journ
     ("kind", "detail", "words"),
     [
         ("pause", {"why": "look"}, "paused: look"),
-        ("forbid", {"slow": [0, 1]}, "kept out of a zone (slow [0, 1])"),
-        ("inject", {"pixels": list(range(9))}, "asked for pixels (pixels 0, 1, 2 and 6 more)"),
+        ("forbid", {"slow": [0, 1]}, "kept out of a zone (slow 0, 1)"),
+        ("inject", {"pixels": [1, 2, 3, 4]}, "asked for pixels (1, 2, 3 and 1 more)"),
         ("unheard-of", {}, "unheard-of"),
     ],
 )  # fmt: skip
 def test_interventions_are_told_in_words(kind, detail, words):
     said = InterventionPoint(0, kind, "Ada", 3, 1e9, detail)
     assert in_words(said) == words
+
+
+def test_what_a_rule_does_again_and_again_is_told_once():
+    kinds = [("skip", "guard", "kept out"), ("pause", "Ada", ""), ("pause", "Ada", "")]
+    said = [
+        InterventionPoint(k, kind, by, 0, float(k), {"why": why, "row": k})
+        for k, (kind, by, why) in enumerate([kinds[0]] * 3 + kinds[1:])
+    ]
+    assert [(first.number, words) for first, words in gathered(said)] == [
+        (0, "skipped a target: kept out, 3 times"),
+        (3, "paused (row 3)"),
+        (4, "paused (row 4)"),
+    ]
 
 
 def test_each_panel_is_an_image_with_words(adaptive_run, journal, tmp_path):
