@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ..models import ErrorMap, load_error_network
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import ErrorMap, SparseScan, load_error_network
 from .sampler import Choice, Request
-from .spread import checked_flatness, choose_from, rehearse
+from .spread import checked_counts, checked_flatness, choose_from, map_of, rehearse
 
 POWER = 2.1  # of the distance to the nearest point
 GAIN_SHARE = 0.5  # of the expected gain against the pixel's own expected error, in the exponent
@@ -16,7 +19,8 @@ class Slads:
     The network sees 24 numbers of a pixel's neighbourhood that neither scale nor offset of the
     values changes.  It corrects the first-sight error of `Spread` twice: to the pixel's own error,
     and to what measuring it takes off the whole map.  The score is the geometric mean of both.
-    Pixels on their way, and those chosen before in the batch, count as measured.
+    Where the scan's own errors tell nothing of each other, as in an even texture, the distance
+    alone counts.  Pixels on their way, and those chosen before in the batch, count as measured.
 
     Parameters
     ----------
@@ -25,19 +29,28 @@ class Slads:
     flatness : float
         The score is divided by the neighbours' variance to this power, 0 to 1: more serves the
         SSIM at the price of the NRMSE.
+    counts_per_unit : float, optional
+        How many detector counts a value of 1 stands for, above 0: the map is then that of the rate
+        behind the counts.  Where not given, readings are taken as they are.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file is missing or holds other weights, or the flatness lies elsewhere.
+        If the file is missing or holds other weights, or a number lies elsewhere.
     """
 
     start = 0.01
     large_batches = True
 
-    def __init__(self, weights: str | None = None, flatness: float = 0.0) -> None:
+    def __init__(
+        self,
+        weights: str | None = None,
+        flatness: float = 0.0,
+        counts_per_unit: float | None = None,
+    ) -> None:
         self.weights = weights
         self.flatness = checked_flatness(flatness)
+        self.counts_per_unit = checked_counts(counts_per_unit)
         self._layers, self._sha256 = load_error_network(weights)
         self._map: ErrorMap | None = None
 
@@ -64,3 +77,7 @@ class Slads:
                 checked=True,
             )
         return choose_from(self._map, request)
+
+    def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
+        """(M, N) map, as `map_of` makes it."""
+        return map_of(scan, self.counts_per_unit)

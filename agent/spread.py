@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from ..models import ErrorMap, SparseScan
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import ErrorMap, SparseScan, kriged, noise_aware
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .sampler import Choice, Request, Sampler
 
@@ -23,18 +26,22 @@ class Spread:
     flatness : float
         The score is divided by the neighbours' variance to this power, 0 to 1: with 0 the points
         serve the NRMSE alone, with 0.25 they serve the SSIM too.
+    counts_per_unit : float, optional
+        How many detector counts a value of 1 stands for, above 0: the map is then that of the rate
+        behind the counts.  Where not given, readings are taken as they are.
 
     Raises
     ------
     ValueError
-        If the flatness lies elsewhere.
+        If a number lies elsewhere.
     """
 
     start = 0.01
     large_batches = True
 
-    def __init__(self, flatness: float = 0.25) -> None:
+    def __init__(self, flatness: float = 0.25, counts_per_unit: float | None = None) -> None:
         self.flatness = checked_flatness(flatness)
+        self.counts_per_unit = checked_counts(counts_per_unit)
         self._map: ErrorMap | None = None
 
     def warm_up(self) -> None:
@@ -46,6 +53,17 @@ class Spread:
         if self._map is None:
             self._map = ErrorMap(request.scan.shape, flatness=self.flatness)
         return choose_from(self._map, request)
+
+    def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
+        """(M, N) map, as `map_of` makes it."""
+        return map_of(scan, self.counts_per_unit)
+
+
+def map_of(scan: SparseScan, counts_per_unit: float | None) -> NDArray[np.float64]:
+    """(M, N) kriged map; of counts the noise-aware one."""
+    if counts_per_unit is None:
+        return kriged(scan).image
+    return noise_aware(scan, counts_per_unit=counts_per_unit).image
 
 
 def choose_from(error_map: ErrorMap, request: Request) -> Choice:
@@ -75,3 +93,10 @@ def checked_flatness(flatness: float) -> float:
     if isinstance(flatness, bool) or not 0 <= flatness <= 1:
         raise ValueError(f"flatness must lie between 0 and 1, but {flatness!r} came")
     return float(flatness)
+
+
+def checked_counts(counts_per_unit: float | None) -> float | None:
+    """Refuse what is neither above 0 nor None."""
+    if counts_per_unit is not None and not 0 < counts_per_unit < math.inf:
+        raise ValueError(f"counts_per_unit must be above 0, but {counts_per_unit!r} came")
+    return counts_per_unit

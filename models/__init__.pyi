@@ -11,6 +11,7 @@ from .acquisition_region import SearchRegion, Travel
 from .error_map import ErrorMap
 from .error_network import load_error_network, save_error_network
 from .expected_error import expected_nrmse
+from .kriging import KrigedMap, kriged
 from .metrics import nrmse, psnr, ssim
 from .motor_gp import MotorGP
 from .motor_gp_fit import MotorHyperparameters
@@ -33,6 +34,7 @@ __all__ = [
     "BoundaryGain",
     "ErrorMap",
     "GPHyperparameters",
+    "KrigedMap",
     "MotorGP",
     "MotorHyperparameters",
     "MotorPosterior",
@@ -52,6 +54,7 @@ __all__ = [
     "expected_nrmse",
     "improvement",
     "inverse_distance",
+    "kriged",
     "load_error_network",
     "load_slads_net",
     "nearest_measured",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skysteer.agent import Request, Spread, halton_pixels
-from skysteer.models import SparseScan
+from skysteer.agent import Request, Slads, Spread, halton_pixels
+from skysteer.models import SparseScan, kriged, noise_aware
 
 NOTHING = np.empty((0, 2), dtype=np.int64)
 
@@ -122,3 +122,19 @@ def test_readings_that_never_come_are_left_alone():
 def test_a_flatness_out_of_range_is_refused(flatness):
     with pytest.raises(ValueError, match="flatness must lie between 0 and 1"):
         Spread(flatness=flatness)
+
+
+@pytest.mark.parametrize("sampler", [Spread, Slads], ids=["spread", "slads"])
+def test_its_map_is_kriged_and_of_counts_the_noise_aware_one(sampler):
+    counts = np.random.default_rng(0).poisson(9, (20, 20))
+    scan = request(counts, halton_pixels(counts.shape, 120, 0)).scan
+    np.testing.assert_array_equal(sampler().reconstruct(scan), kriged(scan).image)
+    counting = sampler(counts_per_unit=2.0).reconstruct(scan)
+    np.testing.assert_array_equal(counting, noise_aware(scan, counts_per_unit=2.0).image)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("sampler", [Spread, Slads], ids=["spread", "slads"])
+def test_counts_per_unit_that_make_no_sense_are_refused(sampler, wrong):
+    with pytest.raises(ValueError, match="counts_per_unit must be above 0"):
+        sampler(counts_per_unit=wrong)
