@@ -34,6 +34,14 @@ class Noise(StrEnum):
     NONE = "none"
 
 
+class Goal(StrEnum):
+    """What an agent measures for."""
+
+    MAP = "map"
+    OPTIMUM = "optimum"
+    BOUNDARY = "boundary"
+
+
 class Trained(StrEnum):
     """Agents with a network."""
 
@@ -267,6 +275,12 @@ def simulate(
     settle: Annotated[float | None, typer.Option(help="Seconds at rest before each.")] = None,
     speed: Annotated[float | None, typer.Option(help="Of the stage, px/s.")] = None,
     acceleration: Annotated[float | None, typer.Option(help="Seconds to full speed.")] = None,
+    goal: Annotated[
+        Goal | None, typer.Option(help="What is looked for; for agents that know goals, such as gp.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Of the goal boundary, in the image's values.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Rehearse agents against images, without a RunEngine."""
@@ -281,7 +295,7 @@ def simulate(
         coverage,
         batch=batch,
         seed=seed,
-        options=_options(options),
+        options=_options(options) | _goal_options(goal, threshold),
         beam_px=beam_px,
         stage=_stage(dwell, speed, settle=settle, acceleration=acceleration),
     )
@@ -374,7 +388,8 @@ def tune(
 
     if not as_json:
         rows = [{**row.pop("options"), **row} for row in ranking(records)]
-        _print_table(rows, tuple(rows[0]))
+        hidden = {"seed_spread"} if seeds == 1 else set()
+        _print_table(rows, tuple(name for name in rows[0] if name not in hidden))
     if plot is not None:
         save_tune_figure(plot, records)
 
@@ -646,6 +661,11 @@ def _options(text: str) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise ValueError(f"--options takes a JSON object, but {text!r} came")
     return options
+
+
+def _goal_options(goal: Goal | None, threshold: float | None) -> dict[str, Any]:
+    given = {"goal": goal and goal.value, "threshold": threshold}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _stage(dwell: float | None, speed: float | None, **others: float | None) -> Any:
