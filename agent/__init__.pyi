@@ -1,11 +1,12 @@
 from .batch_size import largest_batch
-from .decision import Decision
+from .decision import EXPECTATION, Decision
 from .documents import EventReader
 from .error_sampler import Slads
 from .gp import GaussianProcess
 from .grid import Axis, ScanGrid
 from .guard import Guard, RefusedTargetError, UnansweredCheckError, Verdict
 from .history import History, Interruption, Moment, asks_after
+from .hybrid import Hybrid
 from .intervention import INTERVENTIONS, Intervention
 from .keep_out import KeepOut, KeepOutPolygon, Zone, keep_out_zone
 from .low_discrepancy import (
@@ -39,6 +40,7 @@ from .stopping import (
     coverage,
     dose,
     expected_error,
+    expected_rms,
     no_improvement,
     parse,
     points,
@@ -46,6 +48,7 @@ from .stopping import (
 )
 
 __all__ = [
+    "EXPECTATION",
     "GIVEN_UP",
     "INTERVENTIONS",
     "AgentServer",
@@ -56,6 +59,7 @@ __all__ = [
     "GaussianProcess",
     "Guard",
     "History",
+    "Hybrid",
     "Interruption",
     "Intervention",
     "KeepOut",
@@ -101,6 +105,7 @@ __all__ = [
     "detail_of",
     "dose",
     "expected_error",
+    "expected_rms",
     "grid_of_positions",
     "halton_pixels",
     "keep_out_zone",

@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..models import ErrorEstimate
+
+EXPECTATION = ("expected_error", "error_low", "error_high", "error_rms")
+NUMBERS = (*EXPECTATION, "ms", "cpu_ms")
+
 
 @dataclass(frozen=True, eq=False)
 class Decision:
@@ -32,6 +37,10 @@ class Decision:
         The NRMSE that the agent expects of its map; NaN where it has no idea.
     ms, cpu_ms : float
         Wall and processor time that it took, milliseconds.
+    error_low, error_high : float
+        Four times in five the map's NRMSE lies between; NaN where that is not known.
+    error_rms : float
+        Root mean square error expected of the map, in the readings' unit; NaN likewise.
     """
 
     number: int
@@ -43,10 +52,20 @@ class Decision:
     expected_error: float
     ms: float
     cpu_ms: float
+    error_low: float = float("nan")
+    error_high: float = float("nan")
+    error_rms: float = float("nan")
+
+    @property
+    def estimate(self) -> ErrorEstimate:
+        """What it says of the map's error."""
+        return ErrorEstimate(
+            self.seen, self.expected_error, self.error_low, self.error_high, self.error_rms
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able form; what is not finite becomes None, and NaN when it is read again."""
-        numbers = {k: _or_none(getattr(self, k)) for k in ("expected_error", "ms", "cpu_ms")}
+        numbers = {k: _or_none(getattr(self, k)) for k in NUMBERS}
         return {
             "number": self.number,
             "pixels": self.pixels.tolist(),
@@ -60,7 +79,7 @@ class Decision:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Decision:
         """Rebuild from ``to_json()``."""
-        numbers = {k: _or_nan(data[k]) for k in ("expected_error", "ms", "cpu_ms")}
+        numbers = {k: _or_nan(data[k]) for k in NUMBERS}
         return cls(
             number=data["number"],
             pixels=np.array(data["pixels"], dtype=np.int64).reshape(-1, 2),

@@ -7,8 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import RasterGP, SparseScan
+from ..models import SparseScan, TestedGP
 from .low_discrepancy import LowDiscrepancy
+from .raster_goal import RasterAim, check_goal, emphasis
 from .sampler import Choice, Request
 from .spread import FEWEST_COUNTED, rehearse
 
@@ -25,6 +26,11 @@ class GaussianProcess:
         behind the counts.  Where not given, readings are taken as they are.
     power : float
         Of the local scale, 0 to 1: how much more the points go where errors were large.
+    goal : str
+        ``map`` for all of it, ``optimum`` for its highest pixels, ``boundary`` for where it
+        crosses the threshold.
+    threshold : float, optional
+        Of the boundary, in the values' unit.
 
     Raises
     ------
@@ -34,14 +40,23 @@ class GaussianProcess:
 
     start = 0.01
 
-    def __init__(self, counts_per_unit: float | None = None, power: float = 0.5) -> None:
+    def __init__(
+        self,
+        counts_per_unit: float | None = None,
+        power: float = 0.5,
+        goal: RasterAim = "map",
+        threshold: float | None = None,
+    ) -> None:
+        check_goal(goal, threshold)
         if counts_per_unit is not None and not 0 < counts_per_unit < math.inf:
             raise ValueError(f"counts_per_unit must be above 0, but {counts_per_unit!r} came")
         if isinstance(power, bool) or not 0 <= power <= 1:
             raise ValueError(f"power must lie between 0 and 1, but {power!r} came")
         self.counts_per_unit = counts_per_unit
         self.power = float(power)
-        self._gp: RasterGP | None = None
+        self.goal: RasterAim = goal
+        self.threshold = threshold
+        self._gp: TestedGP | None = None
         self._seen: SparseScan | None = None
 
     def warm_up(self) -> None:
@@ -51,42 +66,40 @@ class GaussianProcess:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in the values' unit.
 
-        ``expected_error`` is the NRMSE that the process expects of its own map; it is more often
-        too large than too small.
+        The estimate is of the process's own map.
         """
         if not len(request.scan.values):
             return LowDiscrepancy().choose(request)
-        gp = self._followed(request.scan)
+        gp = self._followed(request)
         counted = max(request.num, FEWEST_COUNTED)
-        pixels, scores = gp.choose(request.num, request.pending, counted, power=self.power)
-        return Choice(pixels, scores, gp.expected_nrmse)
+        best = float(gp.mean[tuple(request.scan.pixels.T)].max())
+        stressed = emphasis(self.goal, gp.mean, gp.std, best, self.threshold)
+        pixels, scores = gp.choose(
+            request.num, request.pending, counted, power=self.power, emphasis=stressed
+        )
+        return Choice.estimated(pixels, scores, gp.error_estimate)
 
-    def surrogate(self, scan: SparseScan) -> RasterGP:
+    def surrogate(self, scan: SparseScan) -> TestedGP:
         """Give the process that this scan makes: mean, deviation and intervals."""
-        gp = RasterGP(scan.shape, counts_per_unit=self.counts_per_unit)
+        gp = self._process(scan.shape)
         gp.update(scan.pixels, scan.values)
         return gp
+
+    def _process(self, shape: tuple[int, int]) -> TestedGP:
+        return TestedGP(shape, counts_per_unit=self.counts_per_unit)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) mean of the process."""
         return self.surrogate(scan).mean
 
-    def _followed(self, scan: SparseScan) -> RasterGP:
+    def _followed(self, request: Request) -> TestedGP:
         """Bring the process up to date; anew where the scan does not extend the last one."""
-        known = 0 if self._seen is None else len(self._seen.values)
-        if self._gp is None or self._seen is None or not _extends(scan, self._seen):
+        scan = request.scan
+        if self._gp is None or self._seen is None or not scan.extends(self._seen):
             self._gp = self.surrogate(scan)
-        elif len(scan.values) > known:
+        elif len(scan.values) > len(self._seen.values):
+            known = len(self._seen.values)
             self._gp.update(scan.pixels[known:], scan.values[known:])
         self._seen = scan
+        self._gp.count_as_audits(request.audited)
         return self._gp
-
-
-def _extends(scan: SparseScan, before: SparseScan) -> bool:
-    known = len(before.values)
-    return (
-        scan.shape == before.shape
-        and len(scan.values) >= known
-        and np.array_equal(scan.values[:known], before.values)
-        and np.array_equal(scan.pixels[:known], before.pixels)
-    )

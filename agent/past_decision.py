@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .decision import Decision
+from .decision import NUMBERS, Decision
 
 GIVEN_UP = 2  # the value of decision_stop where the run ended, but not because its rule was met
 
@@ -63,7 +63,7 @@ class PastDecision:
                 source=str(said["source"]),
                 seen=int(said["seen"]),
                 digest=str(said["digest"]),
-                **{key: float(said[key]) for key in ("expected_error", "ms", "cpu_ms")},
+                **{key: float(said.get(key, np.nan)) for key in NUMBERS},  # 0.1 had no band
             ),
             pending=_pixels(
                 said["pending_rows"], said["pending_columns"], int(said["pending_count"])

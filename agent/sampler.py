@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import SparseScan
+from ..models import ErrorEstimate, SparseScan
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,9 @@ class Request:
         The run's seed.
     budget : int or None
         Points planned for the whole run, where the stop criterion tells.
+    audited : (P,) ndarray of bool
+        Which points of the scan belong to a random sample of the raster; empty where none was
+        drawn.
     """
 
     scan: SparseScan
@@ -37,6 +40,7 @@ class Request:
     number: int = 0
     seed: int = 0
     budget: int | None = None
+    audited: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
 
     @property
     def taken(self) -> NDArray[np.bool_]:
@@ -63,6 +67,10 @@ class Choice:
         What each is expected to gain, in the sampler's own measure; NaN where it has none.
     expected_error : float
         The NRMSE that the sampler expects of its map at present; NaN where it has no idea.
+    error_low, error_high : float
+        Four times in five the true one lies between; NaN where that is not known.
+    error_rms : float
+        Root mean square error expected, in the values' unit; NaN where it has no idea.
 
     Raises
     ------
@@ -73,6 +81,17 @@ class Choice:
     pixels: NDArray[np.int64]
     scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     expected_error: float = float("nan")
+    error_low: float = float("nan")
+    error_high: float = float("nan")
+    error_rms: float = float("nan")
+
+    @classmethod
+    def estimated(
+        cls, pixels: NDArray[np.int64], scores: NDArray[np.float64], estimate: ErrorEstimate
+    ) -> Choice:
+        """Choose pixels, with the error expected of the map."""
+        e = estimate
+        return cls(pixels, scores, e.nrmse, e.low, e.high, e.rms)
 
     def __post_init__(self) -> None:
         given = np.asarray(self.pixels, dtype=np.float64).reshape(-1, 2)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..models import SparseScan, expected_nrmse, inverse_distance
+from ..models import (
+    ErrorEstimate,
+    ErrorMap,
+    TestedMap,
+    inverse_distance,
+    load_error_network,
+)
+from .audit import Audit
 from .batch_size import USUAL_BATCH, growing_batch
-from .decision import Decision
+from .decision import EXPECTATION, Decision
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
@@ -81,6 +89,9 @@ class ScanAgent:
         self._stage = None if stage is None else StageTime.of(stage).in_pixels(grid)
         self._growing = bool(growing)
         self._start = self._start_design()
+        watched = self.until is not None and watches_error(self.until)
+        self._audit = Audit(grid.shape, self.seed) if watched else None
+        self._tested: TestedMap | None = None
 
     def observe(self, entries: Iterable[Sequence[Any]]) -> None:
         """Append observations (id, row, column, value) to the log; None is no usable value."""
@@ -124,7 +135,7 @@ class ScanAgent:
             source=source,
             seen=len(self.observations),
             digest=self._digest(request, position),
-            expected_error=self._expected_error(choice, request.scan),
+            **self._expectation(source, choice, request),
             ms=(time.perf_counter() - wall) * 1e3,
             cpu_ms=(time.process_time() - cpu) * 1e3,
         )
@@ -232,7 +243,10 @@ class ScanAgent:
         scan = self.observations.scan(self.grid.shape)
         unavailable = np.concatenate([self._blocked, self.observations.barren(), pending])
         num = self._grown(int(num))
-        return Request(scan, unavailable, num, int(number), self.seed, self._budget)
+        request = Request(scan, unavailable, num, int(number), self.seed, self._budget)
+        if self._audit is None:
+            return request
+        return replace(request, audited=self._audit.drawn(request))
 
     def _grown(self, num: int) -> int:
         if not self._growing:
@@ -247,17 +261,38 @@ class ScanAgent:
             return "start", Choice(start)
         if not len(request.scan.values) and len(self._start):
             return "start", LowDiscrepancy().choose(request)  # nothing to choose by as yet
+        if self._audit is None:
+            return self.name, self._asked(request)
+        drawn = self._audit.draw(request)
+        rest = max(1, request.num - len(drawn))
+        pending = np.concatenate([request.pending, drawn])
+        choice = self._asked(replace(request, pending=pending, num=rest))
+        pixels = np.concatenate([drawn, choice.pixels])[: request.num]
+        scores = np.concatenate([np.full(len(drawn), np.nan), choice.scores])[: request.num]
+        return self.name, replace(choice, pixels=pixels, scores=scores)
+
+    def _asked(self, request: Request) -> Choice:
         choice = self.sampler.choose(request)
         if not isinstance(choice, Choice):
             came = type(choice).__name__
             raise TypeError(f"choose() must return a Choice, but a {came} came")
-        return self.name, choice
+        return choice
 
-    def _expected_error(self, choice: Choice, scan: SparseScan) -> float:
-        """The sampler's own, else an estimate from the residuals, where the stop rule needs one."""
-        needed = self.until is not None and watches_error(self.until)
-        own = float(choice.expected_error)
-        return expected_nrmse(scan) if np.isnan(own) and needed else own
+    def _expectation(self, source: str, choice: Choice, request: Request) -> dict[str, float]:
+        """The sampler's own word; where it has none and a rule waits for it, one by tests."""
+        own = {key: float(getattr(choice, key)) for key in EXPECTATION}
+        if self._audit is None or source == "start" or not np.isnan(choice.expected_error):
+            return own
+        found = self._error_of_the_map(request)
+        return dict(zip(EXPECTATION, (found.nrmse, found.low, found.high, found.rms), strict=True))
+
+    def _error_of_the_map(self, request: Request) -> ErrorEstimate:
+        """Of the inverse-distance map, from readings that were tests before they were learnt."""
+        if self._tested is None:
+            layers, _ = load_error_network()
+            self._tested = TestedMap(ErrorMap(request.scan.shape, layers))
+        self._tested.update(request.scan)
+        return self._tested.error_estimate(request.audited)
 
     def _position(self, pending: NDArray[np.int64]) -> tuple[int, int] | None:
         """Where the stage will stand when the batch begins, where that is known."""

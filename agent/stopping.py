@@ -15,6 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..models import ErrorEstimate, points_for
+
+SURE = 0.9  # that the error is below the threshold, unless told otherwise
+SURER = 0.95  # what a reason tells the price of
+DECISIONS = 2  # running, that must be sure
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -30,15 +36,15 @@ class Progress:
         Since the run began.
     exposure : float
         Seconds of beam on the sample, repeated and unusable exposures included.
-    expected_errors : tuple of float
-        The NRMSE that the agent expected at each decision; NaN where it had no idea.
+    estimates : tuple of ErrorEstimate
+        The map's error that the agent expected at each decision.
     """
 
     points: int
     pixels: int
     seconds: float = 0.0
     exposure: float = 0.0
-    expected_errors: tuple[float, ...] = field(default=())
+    estimates: tuple[ErrorEstimate, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -163,16 +169,35 @@ class _Limit(StopRule):
 
 
 @dataclass(frozen=True, repr=False)
-class _ExpectedError(StopRule):
+class _Expected(StopRule):
+    """The error expected of the map, by two decisions running: one may be too low by chance."""
+
+    name: str
     threshold: float
+    sure: float
 
     def reason(self, progress: Progress) -> str | None:
-        latest = progress.expected_errors[-1] if progress.expected_errors else math.nan
-        below = latest < self.threshold
-        return f"expected error {latest:.3g} below {self.threshold:g}" if below else None
+        latest = progress.estimates[-DECISIONS:]
+        if len(latest) < DECISIONS or not all(self._below(each) for each in latest):
+            return None
+        last, value = latest[-1], self._value(latest[-1])
+        said = f"{self.name.replace('_', ' ')} {value:.3g} below {self.threshold:g}"
+        if not last.spread:
+            return said
+        chance = min(last.sureness(self.threshold / value), 0.999) if value else 0.999
+        more = points_for(progress.estimates, self.threshold / (value * last.factor(SURER)))
+        dear = f"; about {more} more points would make that {SURER:.0%}" if more else ""
+        return f"{said}, {chance:.0%} sure{dear}"
+
+    def _value(self, estimate: ErrorEstimate) -> float:
+        return estimate.rms if self.name == "expected_rms" else estimate.nrmse
+
+    def _below(self, estimate: ErrorEstimate) -> bool:
+        return self._value(estimate) * estimate.factor(self.sure) < self.threshold
 
     def __repr__(self) -> str:
-        return f"expected_error({_exact(self.threshold)})"
+        sure = "" if self.sure == SURE else f", {_exact(self.sure)}"
+        return f"{self.name}({_exact(self.threshold)}{sure})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +206,7 @@ class _NoImprovement(StopRule):
     decisions: int
 
     def reason(self, progress: Progress) -> str | None:
-        errors = [e for e in progress.expected_errors if math.isfinite(e)]
+        errors = [e.nrmse for e in progress.estimates if math.isfinite(e.nrmse)]
         if len(errors) <= self.decisions:
             return None
         before, since = min(errors[: -self.decisions]), min(errors[-self.decisions :])
@@ -199,23 +224,38 @@ def watches_error(rule: StopRule) -> bool:
     """Whether a rule looks at the expected error, which costs an agent without one some time."""
     if isinstance(rule, AnyOf | AllOf):
         return watches_error(rule.left) or watches_error(rule.right)
-    return isinstance(rule, _ExpectedError | _NoImprovement)
+    return isinstance(rule, _Expected | _NoImprovement)
 
 
 def coverage(fraction: float) -> StopRule:
-    """Stop when this share of the raster's pixels, over 0 to 1, has been measured."""
+    """Stop when this share of the raster's pixels, over 0 to 1, has been measured.
+
+    Examples
+    --------
+    ``until=coverage(0.15) | time(3600)``
+    """
     _require(0 < fraction <= 1, f"coverage must lie over 0 and up to 1, but {fraction} came")
     return _Coverage(float(fraction))
 
 
 def points(num: int) -> StopRule:
-    """Stop after so many points."""
+    """Stop after so many points.
+
+    Examples
+    --------
+    ``until=points(500)``
+    """
     _require(_whole(num) and num >= 1, f"points must be a whole number from 1, but {num} came")
     return _Points(int(num))
 
 
 def time(seconds: float) -> StopRule:
-    """Stop when the run has taken so many seconds."""
+    """Stop when the run has taken so many seconds.
+
+    Examples
+    --------
+    ``until=coverage(0.2) | time(3600)``
+    """
     _require(
         0 < seconds < math.inf,
         f"time must be a finite number of seconds above 0, but {seconds} came",
@@ -224,24 +264,58 @@ def time(seconds: float) -> StopRule:
 
 
 def dose(seconds: float) -> StopRule:
-    """Stop when the sample has had so many seconds of beam, repeated exposures included."""
+    """Stop when the sample has had so many seconds of beam, repeated exposures included.
+
+    Examples
+    --------
+    ``until=coverage(0.2) | dose(60)``
+    """
     _require(
         0 < seconds < math.inf, f"dose must be finite seconds of beam above 0, but {seconds} came"
     )
     return _Limit("dose", float(seconds), "s of beam")
 
 
-def expected_error(threshold: float) -> StopRule:
-    """Stop when the agent expects its map's NRMSE to lie below a threshold."""
+def expected_error(threshold: float, sure: float = SURE) -> StopRule:
+    """Stop when the NRMSE expected of the agent's map lies below a threshold.
+
+    A few per cent of each batch are then drawn at random, as an audit.
+
+    Parameters
+    ----------
+    threshold : float
+    sure : float
+        How sure the agent must be, 0.5 to less than 1, by two decisions running.
+
+    Examples
+    --------
+    ``until=expected_error(0.05) | coverage(0.2)``
+    """
+    return _expected("expected_error", threshold, sure)
+
+
+def expected_rms(threshold: float, sure: float = SURE) -> StopRule:
+    """Stop likewise when the root mean square error, in the readings' unit, lies below."""
+    return _expected("expected_rms", threshold, sure)
+
+
+def _expected(name: str, threshold: float, sure: float) -> StopRule:
     _require(
         0 < threshold < math.inf,
-        f"the expected error's threshold must be finite and above 0, but {threshold} came",
+        f"the {name.replace('_', ' ')}'s threshold must be finite and above 0, "
+        f"but {threshold} came",
     )
-    return _ExpectedError(float(threshold))
+    _require(0.5 <= sure < 1, f"sure must lie from 0.5 to below 1, but {sure} came")
+    return _Expected(name, float(threshold), float(sure))
 
 
 def no_improvement(relative: float = 0.02, decisions: int = 10) -> StopRule:
-    """Stop when the expected error has not fallen by this share of itself in so many decisions."""
+    """Stop when the expected error has not fallen by this share of itself in so many decisions.
+
+    Examples
+    --------
+    ``until=no_improvement(0.02, decisions=10) | coverage(0.3)``
+    """
     _require(0 < relative < 1, f"the improvement must lie between 0 and 1, but {relative} came")
     _require(
         _whole(decisions) and decisions >= 1,
@@ -251,7 +325,8 @@ def no_improvement(relative: float = 0.02, decisions: int = 10) -> StopRule:
 
 
 _RULES: dict[str, Callable[..., StopRule]] = {
-    rule.__name__: rule for rule in (coverage, points, time, dose, expected_error, no_improvement)
+    rule.__name__: rule
+    for rule in (coverage, points, time, dose, expected_error, expected_rms, no_improvement)
 }
 
 

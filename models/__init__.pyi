@@ -8,10 +8,11 @@ from .acquisition import (
 )
 from .acquisition_botorch import choose_with_botorch, require_botorch
 from .acquisition_region import SearchRegion, Travel
+from .blended_gp import BlendedGP, Voices
+from .error_estimate import ErrorEstimate, points_for
 from .error_map import ErrorMap
 from .error_network import load_error_network, save_error_network
 from .expected_error import expected_nrmse
-from .kriging import KrigedMap, kriged
 from .metrics import nrmse, psnr, ssim
 from .motor_gp import MotorGP
 from .motor_gp_fit import MotorHyperparameters
@@ -29,12 +30,15 @@ from .reconstruct import (
 from .scan import SparseScan
 from .slads_features import reduction_in_distortion, rescaled, slads_features
 from .slads_net import SladsNetwork, load_slads_net, save_slads_net
+from .tested_gp import TestedGP
+from .tested_map import TestedMap
 
 __all__ = [
+    "BlendedGP",
     "BoundaryGain",
+    "ErrorEstimate",
     "ErrorMap",
     "GPHyperparameters",
-    "KrigedMap",
     "MotorGP",
     "MotorHyperparameters",
     "MotorPosterior",
@@ -46,20 +50,23 @@ __all__ = [
     "SearchRegion",
     "SladsNetwork",
     "SparseScan",
+    "TestedGP",
+    "TestedMap",
     "Travel",
     "UpperConfidence",
     "VarianceReduction",
+    "Voices",
     "choose_with_botorch",
     "doubt",
     "expected_nrmse",
     "improvement",
     "inverse_distance",
-    "kriged",
     "load_error_network",
     "load_slads_net",
     "nearest_measured",
     "noise_aware",
     "nrmse",
+    "points_for",
     "psnr",
     "reconstruct",
     "reduction_in_distortion",

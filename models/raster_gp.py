@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, stdtrit
 
+from .error_estimate import MOST_SPREAD, ErrorEstimate
 from .raster_gp_batch import choose, room_for
 from .raster_gp_fit import (
     AROUND,
@@ -23,6 +24,7 @@ from .raster_gp_scale import (
     BLOCK,
     STEEPEST,
     LocalScale,
+    area_weights,
     describe_blocks,
     describe_points,
     fit_local_scale,
@@ -214,7 +216,9 @@ class RasterGP:
     @property
     def log_scale(self) -> NDArray[np.float64]:
         """(M, N) log of what the signal's variance is multiplied by."""
-        scale = self.local_scale
+        return self._log_scale_of(self.local_scale)
+
+    def _log_scale_of(self, scale: LocalScale) -> NDArray[np.float64]:
         if not any(scale.weights):
             return np.zeros(self.shape)
         weights = np.array(scale.weights)
@@ -235,10 +239,23 @@ class RasterGP:
         return self._sd * error, self._sd**2 * variance, self._sd**2 * carried
 
     @property
+    def error_estimate(self) -> ErrorEstimate:
+        """The error expected of the mean map; without numbers before the first reading."""
+        if not self._fitted:
+            return ErrorEstimate(0)
+        variance, mean = self.std**2, self.mean
+        return ErrorEstimate.of(
+            self.num_readings, float(variance.mean()), float((mean**2).mean()), self._spread()
+        )
+
+    @property
     def expected_nrmse(self) -> float:
-        """Root mean variance over the map's root mean square; NaN for a map of zeros."""
-        norm = float(np.sqrt((self.mean**2).mean()))
-        return float(np.sqrt((self.std**2).mean())) / norm if norm > 0 else math.nan
+        """Root mean square error expected, over the truth's; NaN for a map of zeros."""
+        return self.error_estimate.nrmse
+
+    def _spread(self) -> float:
+        """How uncertain the log of the expected error is."""
+        return MOST_SPREAD
 
     def interval(self, level: float = 0.9) -> NDArray[np.float64]:
         """(M, N) half the width of the interval that holds a pixel's value with a probability.
@@ -268,6 +285,7 @@ class RasterGP:
         counted: int = 0,
         *,
         power: float = 0.5,
+        emphasis: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Choose up to ``num`` pixels for the map, as if each were measured before the next.
 
@@ -279,6 +297,8 @@ class RasterGP:
         counted : int
         power : float
             Of the local scale of the standard deviation, in the score; 0 leaves it out.
+        emphasis : (M, N) ndarray of float64, optional
+            What each pixel's score is multiplied by, 0 or more; where not given, all alike.
 
         Returns
         -------
@@ -295,6 +315,8 @@ class RasterGP:
         """
         h = self.hyperparameters
         weight = np.exp(power * self._steering_scale()) * self._share_learned()
+        if emphasis is not None:
+            weight *= emphasis**2
         weight[self._index >= 0] = -np.inf
         weight[unavailable[:, 0], unavailable[:, 1]] = -np.inf
         on_the_way = unavailable[max(len(unavailable) - counted, 0) :]
@@ -417,11 +439,18 @@ class RasterGP:
         return self._lists.users(changed) if changed.any() else np.zeros_like(stale)
 
     def _fit_scale(self) -> LocalScale:
-        chosen = judges(self._held_out[1])
-        if not self._local_scale or not len(chosen):
+        if not self._local_scale:
             return LocalScale()
-        lists, points = (self._lists.points, self._lists.counts), self._scaled()
+        errors, variances, noise, features, areas = self._tests_held_out()
+        if not len(errors):
+            return LocalScale()
+        return fit_local_scale(errors, variances, noise, features, area_weights(areas))
+
+    def _tests_held_out(self) -> tuple[NDArray[np.float64], ...]:
+        """Errors, variances, noise, features and areas of some readings held out, scaled."""
+        chosen = judges(self._held_out[1])
         features, areas = np.empty((len(chosen), 3)), np.empty(len(chosen))
+        lists, points = (self._lists.points, self._lists.counts), self._scaled()
         describe_points(chosen, lists, self._ratio, points, self._held_out, features, areas)
         errors, variances, carried = (each[chosen] for each in self._held_out)
-        return fit_local_scale(errors, variances, points[2][chosen] + carried, features, areas)
+        return errors, variances, points[2][chosen] + carried, features, areas

@@ -83,10 +83,9 @@ def fit_local_scale(
     features : (P, 3) ndarray of float64
         As ``describe`` gives them; the fourth is the log of the variance itself.
     weights : (P,) ndarray of float64
-        The area that each stands for.
-
+        How much each counts.
     """
-    e2, v, n, w = errors**2, variances, noise, (weights / weights.mean()) ** AREA_POWER
+    e2, v, n, w = errors**2, variances, noise, weights
     columns = np.column_stack([features, np.log(v)])
     means = columns.mean(axis=0)
     design = np.column_stack([np.ones(len(v)), columns - means])
@@ -94,6 +93,23 @@ def fit_local_scale(
     scaled = v * _exponentials(design, found) + n
     freedom, width = _tails(e2 / scaled, w, TAILS)
     return LocalScale(tuple(found.tolist()), tuple(means.tolist()), freedom, width)
+
+
+def area_weights(areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(P,) weights of readings that stand for so large areas, 1 in the mean of these."""
+    return (areas / areas.mean()) ** AREA_POWER
+
+
+def expected_squares(
+    scale: LocalScale,
+    variances: NDArray[np.float64],
+    noise: NDArray[np.float64],
+    features: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(P,) expected squares of errors by a local scale; arguments as ``fit_local_scale``'s."""
+    columns = np.column_stack([features, np.log(variances)]) - np.array(scale.means)
+    design = np.column_stack([np.ones(len(variances)), columns])
+    return variances * _exponentials(design, np.array(scale.weights)) + noise
 
 
 @_compiled

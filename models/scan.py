@@ -64,3 +64,17 @@ class SparseScan:
     def coverage(self) -> float:
         """Measured share of the raster, 0 to 1."""
         return len(self.pixels) / (self.shape[0] * self.shape[1])
+
+    def first(self, num: int) -> SparseScan:
+        """The scan as it was after ``num`` points."""
+        return SparseScan(self.shape, self.pixels[:num], self.values[:num])
+
+    def extends(self, other: SparseScan) -> bool:
+        """Whether this begins with the same points and values, in the same order."""
+        known = len(other.values)
+        return (
+            self.shape == other.shape
+            and len(self.values) >= known
+            and np.array_equal(self.values[:known], other.values)
+            and np.array_equal(self.pixels[:known], other.pixels)
+        )

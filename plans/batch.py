@@ -10,7 +10,7 @@ import numpy as np
 from event_model import DataKey, Dtype
 from numpy.typing import NDArray
 
-from ..agent import GIVEN_UP, Decision
+from ..agent import EXPECTATION, GIVEN_UP, Decision
 
 Pixels = NDArray[np.int64]
 
@@ -83,7 +83,7 @@ class Batch:
             "heard": heard,
             "exposures": exposures,
             "digest": decision.digest,
-            "expected_error": decision.expected_error,
+            **{key: getattr(decision, key) for key in EXPECTATION},
             "ms": decision.ms,
             "cpu_ms": decision.cpu_ms,
             "waited_ms": waited_ms,
@@ -126,7 +126,7 @@ def data_keys(length: int, source: str) -> dict[str, DataKey]:
             "exposures",
             "stop",
         ),
-        ("number", "<f8", 0): ("expected_error", "ms", "cpu_ms", "waited_ms"),
+        ("number", "<f8", 0): (*EXPECTATION, "ms", "cpu_ms", "waited_ms"),
         ("array", "<i8", 1): ("rows", "columns", "pending_rows", "pending_columns"),
         ("array", "<f8", 1): ("scores",),
     }

@@ -27,39 +27,16 @@ from ..agent import (
     Zone,
     standing_orders,
 )
+from ..models import ErrorEstimate
 from .advisor import FALLBACK, Advisor, Question
 from .batch import Batch, Pixels, data_keys, last_word
 from .request import keep_out_zones
+from .status import FutureStatus, done
 
 MOST_ATTEMPTS = 2  # a target that the stage misses twice is given up
 REJECTED = "rejected"  # why a target is left out that a person does not want
 INJECTED = "inject"  # the source of a batch that people chose
 PATIENCE = 10  # points in a row without a new pixel, at least, before the run is given up
-
-
-class FutureStatus:
-    """A bluesky Status over a future."""
-
-    def __init__(self, future: Future[Any]) -> None:
-        self._future = future
-
-    def add_callback(self, callback: Callable[[FutureStatus], None]) -> None:
-        """Call back when done, at once if it is done already."""
-        self._future.add_done_callback(lambda _: callback(self))
-
-    def exception(self, timeout: float | None = 0.0) -> BaseException | None:
-        """The exception that it ended with, if any."""
-        return self._future.exception(timeout)
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended."""
-        return self._future.done()
-
-    @property
-    def success(self) -> bool:
-        """Whether it has ended well."""
-        return self.done and self._future.exception() is None
 
 
 class Decider:
@@ -109,7 +86,7 @@ class Decider:
         self._triggered = False
         self._waiting: float | None = None  # since, seconds since 1970
         self._number = 0
-        self._errors: tuple[float, ...] = ()
+        self._estimates: tuple[ErrorEstimate, ...] = ()
         self._attempts: Counter[tuple[int, int]] = Counter()
         self._began = time.monotonic()
         self._seconds_before = 0.0
@@ -161,7 +138,7 @@ class Decider:
         if batch.decision.source == INJECTED:
             self._injected += batch.asked
         else:
-            self._errors += (batch.decision.expected_error,)
+            self._estimates += (batch.decision.estimate,)
         self._attempts.update(map(tuple, batch.decision.pixels.tolist()))
         return batch
 
@@ -219,7 +196,7 @@ class Decider:
         self._reader = reader or self._reader
         self._number, self._future, self._seconds_before = len(made), None, seconds
         chosen = [each for each in made if each.decision.source != INJECTED]
-        self._errors = tuple(each.decision.expected_error for each in chosen)
+        self._estimates = tuple(each.decision.estimate for each in chosen)
         self._injected = sum(each.asked for each in made) - sum(each.asked for each in chosen)
         targets = (pixel for each in made for pixel in each.decision.pixels.tolist())
         self._attempts = Counter(map(tuple, targets))
@@ -260,11 +237,11 @@ class Decider:
             self._waiting = self._waiting or time.time()
             reason = self.stop_reason()
             if reason:
-                self._future = _done(self._last_word(reason, given_up=not self._met()))
+                self._future = done(self._last_word(reason, given_up=not self._met()))
             elif self._wanted():
-                self._future = _done(self._batch_of_people())
+                self._future = done(self._batch_of_people())
             self.ask()
-        self._future = self._future or _done(self._last_word("nothing is left to measure"))
+        self._future = self._future or done(self._last_word("nothing is left to measure"))
         return FutureStatus(self._future)
 
     def read(self) -> dict[str, Reading[Any]]:
@@ -303,7 +280,7 @@ class Decider:
             pixels=self._reader.grid.size,
             seconds=time.monotonic() - self._began,
             exposure=self._made() * self._exposure,
-            expected_errors=self._errors,
+            estimates=self._estimates,
         )
 
     def _points_in_vain(self) -> int:
@@ -366,16 +343,10 @@ class Decider:
             self._number,
             reason,
             seen=len(self._reader.observations),
-            expected_error=self._errors[-1] if self._errors else np.nan,
+            expected_error=self._estimates[-1].nrmse if self._estimates else np.nan,
             given_up=given_up,
         )
 
 
 def _pixels(pixels: ArrayLike) -> Pixels:
     return np.asarray(pixels, dtype=np.int64).reshape(-1, 2)
-
-
-def _done(batch: Batch) -> Future[Batch]:
-    future: Future[Batch] = Future()
-    future.set_result(batch)
-    return future

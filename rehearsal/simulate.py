@@ -16,16 +16,20 @@ from tqdm import tqdm
 
 from ..agent import (
     Axis,
+    Progress,
     ScanAgent,
     ScanGrid,
     StageTime,
+    StopRule,
     coverage,
     largest_batch,
     make_sampler,
+    parse,
     points,
 )
-from ..models import SparseScan, inverse_distance, nrmse, psnr, ssim
+from ..models import ErrorEstimate, SparseScan, inverse_distance, nrmse, psnr, ssim
 from ..simulators import Specimen, read_image
+from .goals import goal_scores
 
 BATCH = 50  # points, where neither a number nor a stage is given
 FWHM_PER_SIGMA = 2.3548200450309493  # of a Gaussian: 2 sqrt(2 ln 2)
@@ -43,16 +47,19 @@ class Trajectory:
         Number of points measured before each decision.
     ms, cpu_ms : (D,) ndarray of float64
         Wall and processor time from a batch's last value to the next batch's points.
+    estimates : tuple of ErrorEstimate
+        The map's error that each decision expected.
     """
 
     scan: SparseScan
     decided_at: NDArray[np.int64]
     ms: NDArray[np.float64]
     cpu_ms: NDArray[np.float64]
+    estimates: tuple[ErrorEstimate, ...] = ()
 
     def first(self, num: int) -> SparseScan:
         """The scan as it was after ``num`` points."""
-        return SparseScan(self.scan.shape, self.scan.pixels[:num], self.scan.values[:num])
+        return self.scan.first(num)
 
     def travel(self, num: int) -> float:
         """Euclidean length of the path through the first ``num`` points, in pixels."""
@@ -94,6 +101,7 @@ def run_agent(
     options: Mapping[str, Any] | None = None,
     stage: StageTime | None = None,
     marks: Sequence[int] = (),
+    until: StopRule | str | None = None,
 ) -> Iterator[tuple[int, Trajectory | None]]:
     """Let an agent measure ``num`` pixels of an image, batch by batch.
 
@@ -112,6 +120,8 @@ def run_agent(
         In pixels; routes are the quickest by it, and the shortest without it.
     marks : sequence of int
         Numbers of points at which a batch ends, however long it would be.
+    until : StopRule or str, optional
+        Ends it before; it knows points and expected errors, and no clock.
 
     Yields
     ------
@@ -124,12 +134,13 @@ def run_agent(
     grid = ScanGrid(
         Axis("row", 0, max(rows - 1, 1), rows), Axis("column", 0, max(columns - 1, 1), columns)
     )
+    rule = points(num) if until is None else points(num) | parse(until)
     scanner = ScanAgent(
         grid,
         make_sampler(agent, options),
         name=agent,
         seed=seed,
-        until=points(num),
+        until=rule,
         stage=stage,
         growing=batch is None,
     )
@@ -137,26 +148,29 @@ def run_agent(
     fresh: list[tuple[int, int, int, float]] = []
     measured: list[tuple[int, int, int, float]] = []
     costs: list[tuple[int, float, float]] = []
-    while len(measured) < num:
-        until = min([m for m in marks if m > len(measured)], default=num)
+    estimates: tuple[ErrorEstimate, ...] = ()
+    while True:
+        mark = min([m for m in marks if m > len(measured)], default=num)
         began = time.perf_counter(), time.process_time()
         scanner.observe(fresh)
-        decision = scanner.decide(min(size, until - len(measured)), number=len(costs))
+        decision = scanner.decide(min(size, mark - len(measured)), number=len(costs))
         cost = time.perf_counter() - began[0], time.process_time() - began[1]
         if not len(decision.pixels):
             raise RuntimeError(f"agent {agent!r} suggested nothing after {len(measured)} points")
         costs.append((len(measured), 1e3 * cost[0], 1e3 * cost[1]))
+        estimates += (decision.estimate,)
         fresh = [
             (len(measured) + k + 1, int(row), int(column), float(truth[row, column]))
             for k, (row, column) in enumerate(decision.pixels)
         ]
         measured += fresh
-        if len(measured) < num:
-            yield len(measured), None
+        if rule.reason(Progress(len(measured), truth.size, estimates=estimates)):
+            break
+        yield len(measured), None
     log = np.array(measured)
     decided_at, ms, cpu_ms = np.array(costs).T
     scan = SparseScan.of(truth.shape, log[:, 1:3], log[:, 3])
-    yield num, Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms)
+    yield len(measured), Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms, estimates)
 
 
 def assess(
@@ -175,6 +189,7 @@ def assess(
         ``agent, coverage, points, nrmse, ssim, psnr, decision_ms_p50, decision_ms_p95,
         decision_cpu_ms_p50, travel_px``; ``seconds`` where a stage (in pixels) is given;
         ``nrmse_own`` and ``ssim_own`` where the agent has a reconstruction of its own;
+        ``best_found`` or ``f1`` where it has such a goal;
         ``nlpd, cov90, estimated_nrmse`` where it says how sure it is of that: mean negative log
         density and cover of the 90 % intervals over the unmeasured pixels, and the NRMSE that it
         expects.  The first decision, which draws the start and warms up, is left out of the times
@@ -206,6 +221,7 @@ def assess(
     if own is not None:
         mean = own(scan)
         row |= {"nrmse_own": nrmse(truth, mean), "ssim_own": ssim(truth, mean)}
+        row |= goal_scores(truth, scan, mean, options)
     surrogate = getattr(sampler, "surrogate", None)
     if surrogate is not None:
         row |= _honesty(truth, surrogate(scan), scan)

@@ -181,7 +181,7 @@ def test_a_run_can_stop_at_the_error_that_its_agent_expects(bench: Any) -> None:
         bench.sampler("Steepest"), until="expected_error(0.02)", batch=10, prefetch=0
     )
     assert outcome.stop_reason.startswith("expected error 0.0")
-    assert outcome.points == pytest.approx(50, abs=12)
+    assert 50 < outcome.points <= 80  # two decisions running that expect less than 1 in 50
     waited = "no_improvement(0.5, 2) | points(400)"
     assert (
         "expected error fell by less"

@@ -49,6 +49,20 @@ def test_every_decision_is_rebuilt_from_the_journal(bench: Any, agent: str, pref
         ]
 
 
+def test_so_is_one_that_weighs_its_forecasts_and_draws_audits(bench: Any) -> None:
+    """Who was heard, what was drawn, what was expected: all from the documents alone."""
+    bench.scan("hybrid", until="points(90) | expected_error(1e-6)", batch=15, prefetch=4, seed=4)
+    pairs = rebuilt(bench)
+    assert any(event["source"] == "hybrid" for _, event in pairs)
+    for decision, event in pairs:
+        assert decision.digest == event["digest"]
+        assert decision.pixels.tolist() == [
+            list(p) for p in zip(event["rows"], event["columns"], strict=True)
+        ]
+        for key in ("expected_error", "error_low", "error_high", "error_rms"):
+            assert getattr(decision, key) == pytest.approx(event[key], rel=1e-12, nan_ok=True)
+
+
 def test_so_is_one_from_unusable_readings_and_missed_targets(bench: Any) -> None:
     bench.det.sim_set_func(
         lambda: math.nan if bench.x.position % 5 == 3 else bench.x.position + 0.5

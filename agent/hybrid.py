@@ -1,0 +1,107 @@
+"""Network and Gaussian process in one agent, each heard as far as it foretells the errors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import BlendedGP, ErrorMap, Voices, load_error_network
+from .error_sampler import GAIN_SHARE, POWER
+from .gp import GaussianProcess
+from .low_discrepancy import LowDiscrepancy
+from .sampler import Choice, Request
+from .spread import FEWEST_COUNTED, rehearse
+
+
+class Hybrid(GaussianProcess):
+    """Chooses some pixels of a batch as `Slads` does and some as `GaussianProcess`.
+
+    Every reading is a test before it is learnt: how far off was the map, and who had foretold that
+    better, the network, the process, or one who expects the same error everywhere?  Their parts of
+    the next batch follow from the latest four hundred tests.  A network that does worse than one
+    who knows nothing is not heard, so that outside of its domain the process chooses alone; where
+    that knows nothing either, low-discrepancy points are taken.
+
+    The map is the process's mean, blended pixel by pixel with the inverse-distance map as it would
+    have served best on the tests.
+
+    Parameters
+    ----------
+    counts_per_unit : float, optional
+        How many detector counts a value of 1 stands for, above 0: the map is then that of the rate
+        behind the counts.  Where not given, readings are taken as they are.
+    power : float
+        Of the process's local scale, 0 to 1.
+    weights : str, optional
+        A safetensors file of the network's weights; the shipped ones where not given.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is missing or holds other weights, or a number lies elsewhere.
+    """
+
+    large_batches = True
+
+    def __init__(
+        self,
+        counts_per_unit: float | None = None,
+        power: float = 0.5,
+        weights: str | None = None,
+    ) -> None:
+        super().__init__(counts_per_unit, power)
+        self.weights = weights
+        self._layers, self._sha256 = load_error_network(weights)
+
+    def provenance(self) -> dict[str, str]:
+        """SHA-256 of the weights."""
+        return {"weights_sha256": self._sha256}
+
+    def warm_up(self) -> None:
+        """Compile what is compiled when first used."""
+        rehearse(Hybrid(self.counts_per_unit or 1.0, self.power, self.weights))
+
+    def choose(self, request: Request) -> Choice:
+        """Choose ``request.num`` pixels; scores are in the values' unit, NaN of low-discrepancy.
+
+        The estimate is of the blended map.
+        """
+        if not len(request.scan.values):
+            return LowDiscrepancy().choose(request)
+        gp = self._followed(request)
+        assert isinstance(gp, BlendedGP)  # noqa: S101  (made below)
+        parts = _parts(gp.voices, request)
+        counted = max(request.num, FEWEST_COUNTED)
+        pixels, scores = gp.error_map.choose(parts[0], request.pending, counted)
+        scores = np.sqrt(scores)
+        if parts[1]:
+            even = LowDiscrepancy().choose(_beside(pixels, request, parts[1]))
+            pixels = np.concatenate([pixels, even.pixels])
+            scores = np.concatenate([scores, even.scores])
+        if left := request.num - len(pixels):
+            pending = _beside(pixels, request, left).pending
+            mine = gp.choose(left, pending, counted, power=self.power)
+            pixels, scores = (np.concatenate(p) for p in zip((pixels, scores), mine, strict=True))
+        return Choice.estimated(pixels, scores, gp.error_estimate)
+
+    def _process(self, shape: tuple[int, int]) -> BlendedGP:
+        network = ErrorMap(shape, self._layers, power=POWER, gain_share=GAIN_SHARE, checked=True)
+        return BlendedGP(shape, network, counts_per_unit=self.counts_per_unit)
+
+
+def _parts(voices: Voices, request: Request) -> tuple[int, int]:
+    """Points of the network, and of low discrepancy; over the batches they even out."""
+    before = len(request.scan.values) + len(request.pending)
+    network, nobody = (
+        math.floor(share * (before + request.num)) - math.floor(share * before)
+        for share in (voices.network, voices.nobody)
+    )
+    return network, min(nobody, request.num - network)
+
+
+def _beside(pixels: NDArray[np.int64], request: Request, num: int) -> Request:
+    """The same with pixels on their way that were chosen already."""
+    return replace(request, pending=np.concatenate([request.pending, pixels]), num=num)

@@ -1,0 +1,95 @@
+"""How wrong a map is expected to be, how sure that is, and what it would cost to be surer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+BAND = 0.8  # probability of the band from low to high
+LEAST_SPREAD = 0.07  # of the log of an estimate, however many tests it rests on
+MOST_SPREAD = 1.0
+EXPONENTS = (0.3, 0.5, 1.5)  # least, usual, most power of the points by which errors fall
+
+
+@dataclass(frozen=True)
+class ErrorEstimate:
+    """The error expected of a map after some points.
+
+    Attributes
+    ----------
+    points : int
+        Readings that the map rests on.
+    nrmse : float
+        Root mean square error over the map's root mean square; NaN where nothing is known.
+    low, high : float
+        Four times in five the true one lies between.
+    rms : float
+        Root mean square error, in the readings' unit.
+    """
+
+    points: int
+    nrmse: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    rms: float = math.nan
+
+    @classmethod
+    def of(cls, points: int, error: float, square: float, spread: float) -> ErrorEstimate:
+        """From the mean squared error, the map's mean square, and the spread of the log.
+
+        Parameters
+        ----------
+        points : int
+        error, square : float
+            In squares of the readings' unit; the truth's mean square is expected to be their sum.
+        spread : float
+            Standard deviation of the log of the root mean square error.
+        """
+        if not error >= 0 or not error + square > 0:
+            return cls(points)
+        nrmse = math.sqrt(error / (error + square))
+        reach = math.exp(float(ndtri(0.5 + 0.5 * BAND)) * min(spread, MOST_SPREAD))
+        return cls(points, nrmse, nrmse / reach, nrmse * reach, math.sqrt(error))
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the log; 0 where there is no band."""
+        if not (self.high > self.nrmse > 0):
+            return 0.0
+        return math.log(self.high / self.nrmse) / float(ndtri(0.5 + 0.5 * BAND))
+
+    def factor(self, sure: float) -> float:
+        """What the error is multiplied by to be that sure (0 to 1) that the true one is smaller."""
+        return math.exp(float(ndtri(sure)) * self.spread)
+
+    def sureness(self, ratio: float) -> float:
+        """How sure it is (0 to 1) that the true error is less than ``ratio`` times the expected."""
+        return float(ndtr(math.log(ratio) / self.spread)) if self.spread else float(ratio > 1)
+
+
+def spread_of(errors2: np.ndarray, variances: np.ndarray, weights: np.ndarray) -> float:
+    """Spread of the log of an error that (P,) weighted tests have calibrated."""
+    scatter = float((weights**2 * (errors2 / variances - 1.0) ** 2).sum())
+    return math.hypot(LEAST_SPREAD, 0.5 * math.sqrt(scatter) / float(weights.sum()))
+
+
+def points_for(estimates: Sequence[ErrorEstimate], factor: float) -> int:
+    """How many more points take the expected error to ``factor`` (under 1) times what it is.
+
+    By the power of the points with which it has fallen over the latter half of the run.
+    """
+    known = [e for e in estimates if e.nrmse > 0 and e.points > 0]
+    if not known:
+        return 0
+    last = known[-1]
+    half = [e for e in known if 2 * e.points >= last.points]
+    power = EXPONENTS[1]
+    if half[0].points < 0.8 * last.points:
+        x = np.log([e.points for e in half])
+        y = np.log([e.nrmse for e in half])
+        power = float(np.clip(-np.polyfit(x, y, 1)[0], EXPONENTS[0], EXPONENTS[2]))
+    return max(0, math.ceil(last.points * (factor ** (-1.0 / power) - 1.0)))

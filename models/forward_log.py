@@ -1,0 +1,87 @@
+"""Each reading is a test of the map before it is learnt: what the tests found, and where they end.
+
+Readings are tested in blocks whose bounds hang on how many there are, never on how they came in
+batches, so that the log is a function of the readings in their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIRST = 16  # readings before the first block that is tested
+SHORTEST = 8  # readings of a block
+SHARE = 16  # a block is one in so many of the readings before it
+LATEST = 1500  # tests that are looked at
+AUDIT_WEIGHT = 3.0  # of a reading drawn at random, against one that the agent chose
+
+
+def block_end(known: int) -> int:
+    """How many readings there are where the block ends that begins after so many."""
+    return FIRST if known < FIRST else known + max(SHORTEST, known // SHARE)
+
+
+@dataclass(frozen=True, eq=False)
+class Tests:
+    """What readings were off, and what was expected of that.
+
+    Attributes
+    ----------
+    errors : (T,) ndarray of float64
+        Reading less map, in some unit.
+    variances : (T,) ndarray of float64
+        Expected square of the map's own error, less the noise that it carries.
+    noise : (T,) ndarray of float64
+        Of the reading, and carried by the map.
+    features : (T, 3) ndarray of float64
+        What else may say how large an error is.
+    known : (T,) ndarray of float64
+        Readings that the map rested on.
+    """
+
+    errors: NDArray[np.float64]
+    variances: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    features: NDArray[np.float64]
+    known: NDArray[np.float64]
+
+    __test__ = False  # no test case, whatever pytest may think of the name
+
+    @classmethod
+    def none(cls) -> Tests:
+        """Nothing tested."""
+        return cls(*(np.empty(0) for _ in range(3)), np.empty((0, 3)), np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.errors)
+
+    def then(self, other: Tests) -> Tests:
+        """These, then others."""
+        return Tests(*(np.concatenate(pair) for pair in zip(_of(self), _of(other), strict=True)))
+
+    def latest(self) -> Tests:
+        """Those that are looked at."""
+        return Tests(*(column[-LATEST:] for column in _of(self)))
+
+    def in_unit(self, factor: float) -> Tests:
+        """The same with errors multiplied; the third feature is the log of a variance."""
+        features = self.features + np.array([0.0, 0.0, 2.0 * np.log(factor)])
+        square = factor * factor
+        return Tests(
+            factor * self.errors, square * self.variances, square * self.noise, features, self.known
+        )
+
+    def weights(self, audited: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(T,) weights: fresh tests and audits count for more.
+
+        ``audited`` is for all readings so far, or empty.
+        """
+        weights = self.known / max(self.known[-1], 1.0) if len(self) else np.empty(0)
+        drawn = audited[len(audited) - len(self) :] if len(audited) >= len(self) else audited[:0]
+        return weights * np.where(drawn, AUDIT_WEIGHT, 1.0) if len(drawn) else weights
+
+
+def _of(tests: Tests) -> tuple[NDArray[np.float64], ...]:
+    return tests.errors, tests.variances, tests.noise, tests.features, tests.known

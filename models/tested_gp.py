@@ -1,0 +1,148 @@
+"""A Gaussian process on a raster to which each reading is a test before it is learnt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .error_estimate import spread_of
+from .forward_log import Tests, block_end
+from .raster_gp import RasterGP
+from .raster_gp_fit import variance_of_counts
+from .raster_gp_readings import usable_readings
+from .raster_gp_scale import (
+    FEWEST,
+    LocalScale,
+    area_weights,
+    expected_squares,
+    fit_local_scale,
+    log_scales,
+)
+
+LEAST_VARIANCE = 1e-12  # in units of the smooth part's
+
+
+class TestedGP(RasterGP):
+    """`RasterGP` whose deviation and expected error rest on tests, too.
+
+    Readings held out know all the others, those that were put close to them because they stood out
+    included; what the map was off before it knew a reading does not, but is of the past.  One
+    regression of the log variance, on both, gives the intervals and the error of the whole map.
+    Both weigh the same without noise; one held out counts the less the more noise is in it, as
+    chance draws the others near.
+
+    Parameters are those of `RasterGP`.
+
+    Notes
+    -----
+    A function of the readings in their order: however they came in batches, it is the same.
+    """
+
+    __test__ = False  # no test case, whatever pytest may think of the name
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._log = Tests.none()
+        self._forecast: tuple[Any, ...] | None = None
+        self._audited = np.empty(0, dtype=bool)
+
+    def update(
+        self, pixels: ArrayLike, values: ArrayLike, variances: ArrayLike | None = None
+    ) -> None:
+        """Test readings, and take them in; as `RasterGP.update`."""
+        where, what, noise = usable_readings(self.shape, pixels, values, variances)
+        again = self._index[where[:, 0], where[:, 1]] >= 0
+        given = None if variances is None else noise
+        self._take(where[again], what[again], given if given is None else given[again])
+        where, what = where[~again], what[~again]
+        given = given if given is None else given[~again]
+        while len(where):
+            end = block_end(self._block_begin)
+            num = end - self.num_readings
+            self._take(where[:num], what[:num], given if given is None else given[:num])
+            where, what = where[num:], what[num:]
+            given = given if given is None else given[num:]
+            if self.num_readings == end:
+                self._log = self._own_tests().latest()
+                self._forecast = self._foretell()
+
+    def count_as_audits(self, audited: NDArray[np.bool_]) -> None:
+        """Tell which of the (P,) readings, in the order taken in, were drawn at random."""
+        if not np.array_equal(audited, self._audited):
+            self._audited, self._scale = audited, None
+
+    @property
+    def tests(self) -> Tests:
+        """What the latest readings were off before they were learnt; in the values' unit."""
+        return self._own_tests()
+
+    def _own_tests(self) -> Tests:
+        if self._forecast is None or self.num_readings == self._block_begin:
+            return self._log
+        known, unit, zero, mean, variance, carried, features = self._forecast
+        fresh = slice(known, None)
+        at = tuple(self._where[fresh].T)
+        noise = self._variances[fresh] / unit**2
+        if self._counts_per_unit is not None:
+            expected = zero + unit * mean[at]
+            counted = variance_of_counts(expected, self._counts_per_unit) / unit**2
+            noise = np.where(np.isnan(noise), counted, noise)
+        found = Tests(
+            (self._values[fresh] - zero) / unit - mean[at],
+            np.maximum(variance[at], LEAST_VARIANCE),
+            carried[at] + noise,
+            features[(slice(None), *at)].T,
+            np.full(len(noise), float(known)),
+        )
+        return self._log.then(found.in_unit(unit))
+
+    @property
+    def _block_begin(self) -> int:
+        return 0 if self._forecast is None else int(self._forecast[0])
+
+    def _take(self, where: Any, what: Any, noise: Any) -> None:
+        if len(where):
+            super().update(where, what, noise)
+
+    def _foretell(self) -> tuple[Any, ...]:
+        """What the map says now of every pixel, in standard deviations."""
+        features = [
+            log_scales(self._block_features, np.eye(5)[f + 1], 0.0, self.shape) for f in range(3)
+        ]
+        mean, variance, carried = (each.copy() for each in self._maps)
+        zero = self.hyperparameters.mean
+        return self.num_readings, self._sd, zero, mean, variance, carried, np.stack(features)
+
+    def _fit_scale(self) -> LocalScale:
+        known = self._tests_known()
+        if known is None:
+            return super()._fit_scale()
+        return fit_local_scale(*known)
+
+    def _tests_known(self) -> tuple[NDArray[np.float64], ...] | None:
+        """Errors, variances, noise, features and weights of both kinds; None where they are few."""
+        tests = self.tests.latest()
+        if not self._local_scale or len(tests) < FEWEST:
+            return None
+        scaled = tests.in_unit(1.0 / self._sd)
+        forward = scaled.weights(self._audited)
+        *held_out, areas = self._tests_held_out()
+        if not len(areas):
+            return scaled.errors, scaled.variances, scaled.noise, scaled.features, forward
+        weights = area_weights(areas)
+        forward *= weights.sum() / forward.sum()
+        weights *= held_out[1] / (held_out[1] + held_out[2])
+        ahead = (scaled.errors, scaled.variances, scaled.noise, scaled.features)
+        both = [np.concatenate(pair) for pair in zip(ahead, held_out, strict=True)]
+        whole = np.concatenate([forward, weights])
+        return *both, whole / whole.mean()
+
+    def _spread(self) -> float:
+        known = self._tests_known()
+        if known is None:
+            return super()._spread()
+        errors, variances, noise, features, weights = known
+        expected = expected_squares(self.local_scale, variances, noise, features)
+        return spread_of(errors**2, expected, weights)

@@ -1,0 +1,112 @@
+"""An inverse-distance map to which each reading is a test before it is learnt."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .error_estimate import MOST_SPREAD, ErrorEstimate, spread_of
+from .error_map import ErrorMap
+from .forward_log import Tests, block_end
+from .raster_gp_scale import FEWEST, LocalScale, expected_squares, fit_local_scale
+from .scan import SparseScan
+
+LEAST_SQUARE = 1e-12  # of a reading's expected error, in squares of the values' spread
+
+
+class TestedMap:
+    """`ErrorMap` whose expected error rests on what readings were off before they were learnt.
+
+    Parameters
+    ----------
+    error_map : ErrorMap
+        Brought up to date by this object alone.
+
+    Notes
+    -----
+    A function of the readings in their order: however they came in batches, it is the same.
+    """
+
+    __test__ = False  # no test case, whatever pytest may think of the name
+
+    def __init__(self, error_map: ErrorMap) -> None:
+        self.map = error_map
+        self._begin()
+
+    def _begin(self) -> None:
+        self._log = Tests.none()
+        self._scan: SparseScan | None = None
+        self._forecast: tuple[Any, ...] | None = None
+
+    def update(self, scan: SparseScan) -> None:
+        """Test the readings of a scan that are new, and take them in; anew where it begins else."""
+        if self._scan is None or not scan.extends(self._scan):
+            self._begin()
+        num = len(scan.values)
+        while (end := block_end(self._block_begin)) <= num:
+            self._scan = scan.first(end)
+            self.map.update(self._scan)
+            self._log = self.tests.latest()
+            self._forecast = (end, *self.map.foretold())
+        self._scan = scan
+        if num:
+            self.map.update(scan)
+
+    @property
+    def tests(self) -> Tests:
+        """What the latest readings were off before they were learnt; in the values' unit."""
+        if self._forecast is None or self._scan is None:
+            return self._log
+        known, image, squared_error, scale = self._forecast
+        pixels, values = self._scan.pixels[known:], self._scan.values[known:]
+        at = tuple(pixels.T)
+        exponent, offset = scale
+        num = len(values)
+        found = Tests(
+            np.ldexp(values, -exponent) - offset - image[at],
+            np.maximum(squared_error[at].astype(np.float64), LEAST_SQUARE),
+            np.zeros(num),
+            np.zeros((num, 3)),
+            np.full(num, float(known)),
+        )
+        return self._log.then(found.in_unit(math.ldexp(1.0, exponent)))
+
+    def error_estimate(self, audited: NDArray[np.bool_]) -> ErrorEstimate:
+        """The error expected of the inverse-distance map.
+
+        Parameters
+        ----------
+        audited : (P,) ndarray of bool
+            Which readings of the scan were drawn at random; empty where none were.
+        """
+        if self._scan is None or not len(self._scan.values):
+            return ErrorEstimate(0)
+        free = ~self._scan.mask
+        squares = self.map.squared_error[free]
+        spread, tests = MOST_SPREAD, self.tests
+        if len(tests) >= FEWEST:
+            unit = float(np.sqrt(tests.variances.mean()))
+            scaled, weights = tests.in_unit(1.0 / unit), tests.weights(audited)
+            weights = weights / weights.mean()
+            scale = fit_local_scale(
+                scaled.errors, scaled.variances, scaled.noise, 0.0 * scaled.features, weights
+            )
+            expected = _expected(scale, scaled.variances)
+            spread = spread_of(scaled.errors**2, expected, weights)
+            squares = unit**2 * _expected(scale, np.maximum(squares / unit**2, LEAST_SQUARE))
+        error = float(squares.sum()) / free.size
+        return ErrorEstimate.of(
+            len(self._scan.values), error, float((self.map.image**2).mean()), spread
+        )
+
+    @property
+    def _block_begin(self) -> int:
+        return 0 if self._forecast is None else int(self._forecast[0])
+
+
+def _expected(scale: LocalScale, squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    nothing = np.zeros(len(squares))
+    return expected_squares(scale, squares, nothing, np.zeros((len(squares), 3)))
