@@ -49,6 +49,9 @@ class Trained(StrEnum):
     SLADS_NET = "slads-net"
 
 
+TOLD = ("nrmse_own", "best_found", "f1", "estimated_nrmse", "cov90", "nlpd")  # where a row has them
+
+
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable: JSON on standard output.")]
 Agent = Annotated[str, typer.Option(help="An installed agent, or path/to/mine.py:Class.")]
 Options = Annotated[str, typer.Option("--options", help="The agent's options, as JSON.")]
@@ -276,7 +279,7 @@ def simulate(
     speed: Annotated[float | None, typer.Option(help="Of the stage, px/s.")] = None,
     acceleration: Annotated[float | None, typer.Option(help="Seconds to full speed.")] = None,
     goal: Annotated[
-        Goal | None, typer.Option(help="What is looked for; for agents that know goals, such as gp.")
+        Goal | None, typer.Option(help="What is looked for, by an agent that knows goals: gp.")
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Of the goal boundary, in the image's values.")
@@ -317,7 +320,7 @@ def simulate(
                 "psnr",
                 "decision_ms_p50",
                 "travel_px",
-                *[k for k in ("nrmse_own", "estimated_nrmse", "cov90", "nlpd") if k in told],
+                *[k for k in TOLD if k in told],
                 *([] if dwell is None else ["seconds"]),
             ),
         )

@@ -1,3 +1,4 @@
+from .alignment import Alignment, hartmann4
 from .generate import generate
 from .image_files import image_file, read_image
 from .ioc import serve
@@ -9,6 +10,7 @@ from .soft_motor import SoftMotor
 from .specimen import Specimen, scale_to_rates
 
 __all__ = [
+    "Alignment",
     "Beam",
     "CountingChain",
     "Exposure",
@@ -21,6 +23,7 @@ __all__ = [
     "SoftRing",
     "Specimen",
     "generate",
+    "hartmann4",
     "image_file",
     "read_image",
     "scale_to_rates",
