@@ -119,6 +119,11 @@ class ScanMotor(EpicsMotor):
         return super().read()
 
     @property
+    def moving(self) -> bool:
+        """Whether it moves, or its IOC has yet to say that the last move is over."""
+        return self._turns.busy or super().moving
+
+    @property
     def limits(self) -> tuple[float, float]:
         """The record's soft limits (LLM, HLM) in motor units; equal where there are none."""
         return self.low_limit_travel.get(), self.high_limit_travel.get()

@@ -35,6 +35,11 @@ class Turns:
         self._awaited: StatusBase | None = None
         self._lock = threading.Lock()
 
+    @property
+    def busy(self) -> bool:
+        """Whether the completion of a put is still awaited, if only one that was stopped."""
+        return self._awaited is not None
+
     def begin(self, status: StatusBase, value: Any) -> None:
         """Put the value, now or after the completion still awaited; a `current` status fails."""
         with self._lock:

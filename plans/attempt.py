@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -193,6 +194,21 @@ class Attempt:
             status.add_callback(partial(_tell, loop, end))
         if ends:
             await asyncio.wait(ends, timeout=TO_REST)
+        await self._at_rest()
+
+    async def _at_rest(self) -> None:
+        """Wait for motors that still move: an IOC that hangs may obey an order of long ago."""
+        deadline = time.monotonic() + TO_REST
+        while any(map(_moves, self._axes)) and time.monotonic() < deadline:
+            await asyncio.sleep(BREATH)
+
+
+def _moves(motor: Any) -> bool:
+    """Whether a motor moves; one that is away, or that cannot tell, is waited for elsewhere."""
+    try:
+        return getattr(motor, "moving", False) is True
+    except Exception:
+        return False
 
 
 def _is_of_ophyd(error: Exception, kind: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import threading
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -136,6 +137,29 @@ def test_a_detector_that_fails_once_is_asked_again(faulty: Any, where: str) -> N
     assert outcome.exposures == faulty.det.counts == 41
     assert outcome.repeated == 1
     check_readings(faulty)
+
+
+def test_nothing_is_sent_to_a_stage_whose_motors_still_move(faulty: Any) -> None:
+    """An IOC that hangs may carry out an order that the plan has given up long ago."""
+    faulty.y.moving, sent = False, list[bool]()
+    set_x, set_y = faulty.x.set, faulty.y.set
+
+    def watched(value: float) -> Any:
+        sent.append(faulty.y.moving)
+        return set_x(value)
+
+    def stalling(value: float) -> Any:
+        if len(sent) == 5:
+            faulty.y.moving = True
+            threading.Timer(0.4, setattr, [faulty.y, "moving", False]).start()
+            sent.append(False)
+            raise RuntimeError("the axis stalled")
+        return set_y(value)
+
+    faulty.x.set, faulty.y.set = watched, stalling
+    outcome = faulty.scan(AGENT, **OPTIONS)
+    assert (outcome.points, kinds(faulty)) == (40, ["retry"])
+    assert not any(sent)
 
 
 def test_a_dead_detector_ends_the_run_in_order(faulty: Any) -> None:
