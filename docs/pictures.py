@@ -23,8 +23,8 @@ from skysteer.views import LiveScan, live_figure
 
 HERE = Path(__file__).parent
 WIDE, NARROW, REPORT = 1440, 390, 960  # CSS pixels
-SHOWN = 1100  # points when the pictures are taken
-SCAN = "demo --monitor --region 128x128 --coverage 0.12 --dwell 0.03 --seed 4".split()
+SHOWN = 1000  # points when the pictures are taken
+SCAN = "demo --monitor --region 128x128 --coverage 0.09 --dwell 0.03 --seed 4".split()
 
 
 def main() -> None:
@@ -97,22 +97,17 @@ def _live(folder: Path) -> None:
 
 
 def _report(browser: Browser, report: Path) -> None:
-    for name, width in (("report.png", REPORT), ("report-narrow.png", NARROW)):
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.goto(report.as_uri())
-        _photograph(page, name, high=2200)
-        page.close()
+    page = browser.new_page(viewport={"width": REPORT, "height": 900})
+    page.goto(report.as_uri())
+    _photograph(page, "report.png", high=1540)
+    page.close()
 
 
 def _photograph(page: Page, name: str, high: int | None = None) -> None:
-    """The whole page, or its beginning, in a few colours that look the same."""
-    from PIL import Image
-
-    path = HERE / name
-    page.screenshot(path=path, full_page=True)
-    with Image.open(path) as picture:
-        cut = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, high or 10**6)))
-    cut.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    """The whole page, or its beginning."""
+    width = page.evaluate("document.documentElement.clientWidth")
+    clip = None if high is None else {"x": 0, "y": 0, "width": width, "height": high}
+    page.screenshot(path=HERE / name, full_page=True, clip=clip)
 
 
 if __name__ == "__main__":

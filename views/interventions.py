@@ -108,6 +108,8 @@ def _about(name: str, value: Any) -> str:
     """A part of the detail as text; of many pixels the first ones."""
     if not isinstance(value, list):
         return f"{name} {value}"
-    some = [str(tuple(each)) if isinstance(each, list) else str(each) for each in value]
-    told = ", ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "")
+    pairs = any(isinstance(each, list) for each in value)
+    some = [",".join(map(str, each)) if pairs else str(each) for each in value]
+    told = (" " if pairs else ",").join(some[:3])
+    told += f" and {len(some) - 3} more" if len(some) > 3 else ""
     return told if name == "pixels" else f"{name} {told}"

@@ -152,8 +152,8 @@ def stop_lines(view: LiveView) -> tuple[int | None, float | None]:
 
 def rule_limit(until: str, name: str) -> float | None:
     """Limit that a stop rule sets for ``time``, ``dose`` or ``expected_error``."""
-    found = re.search(rf"\b{name}\(([^)]+)\)", until)
-    return float(found[1].split(",")[0]) if found else None
+    found = re.search(rf"\b{name}\(([^,)]+)", until)
+    return float(found[1]) if found else None
 
 
 def draw_current(axes: Axes, view: LiveView) -> None:

@@ -205,8 +205,8 @@ def test_points_time_and_dose_are_told_against_the_stop_rule(adaptive_run, journ
     ("kind", "detail", "words"),
     [
         ("pause", {"why": "look"}, "paused: look"),
-        ("forbid", {"slow": [0, 1]}, "kept out of a zone (slow 0, 1)"),
-        ("inject", {"pixels": [1, 2, 3, 4]}, "asked for pixels (1, 2, 3 and 1 more)"),
+        ("forbid", {"slow": [0, 1]}, "kept out of a zone (slow 0,1)"),
+        ("inject", {"pixels": [[1, 2]] * 4}, "asked for pixels (1,2 1,2 1,2 and 1 more)"),
         ("unheard-of", {}, "unheard-of"),
     ],
 )  # fmt: skip
