@@ -51,13 +51,17 @@ class BeamSuspender(SuspendFloor):
     """
 
     _until = math.inf
+    _low = False
 
     def hold_until(self, moment: float) -> None:
         """Let a scan go at a moment of ``time.monotonic()``, beam or none; inf for never."""
-        self._until = moment
+        with self._lock:
+            self._until = moment
+            self._tripped = self._tripped or (self._low and moment == math.inf)  # the next is held
         self._call_when_due()
 
     def __call__(self, value: float, **kwargs: Any) -> None:
+        self._low = not value >= self._suspend_thresh
         super().__call__(value, **kwargs)
         self._call_when_due()
 
