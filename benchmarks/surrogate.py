@@ -1,6 +1,7 @@
 """The Gaussian process on a raster: how close to the exact one, how fast, how honest, how useful.
 
-    python benchmarks/surrogate.py [--json] [--only agreement speed calibration map]
+    python benchmarks/surrogate.py [--json] [--side 128]
+        [--only agreement speed calibration map hybrid stopping]
 
 One row for each bar: what, value, baseline, bar, holds (null where there is no bar to hold).
 Times are CPU seconds of one process; look at them on a quiet machine.
@@ -19,38 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import gaussian_gradient_magnitude
+from surrogate_hybrid import hybrid
+from surrogate_images import Image, Pixels, Row, counted, counting, images, levelled, row, unit
+from surrogate_stopping import stopping
 
-from skysteer.models import GPHyperparameters, RasterGP, nrmse
-from skysteer.rehearsal.sampler_images import FIRST_HELD_OUT_SEED, picture, specimen
+from skysteer.models import GPHyperparameters, RasterGP, TestedGP, nrmse
+from skysteer.rehearsal.sampler_images import picture
 from skysteer.rehearsal.simulate import run_agent
 
-Image = NDArray[np.float64]
-Pixels = NDArray[np.int64]
-Row = dict[str, Any]
-PICTURES = ("astronaut", "brick", "cell", "coins", "gravel", "moon", "rocket")
-SPECIMENS = ("flakes", "cells", "crystals")
 LEVELS = (0, 100, 30)  # counts where an image is brightest; 0 is without noise
 SHARES = (0.05, 0.10, 0.20)
 GPCAM = {1000: 6.8, 3000: 40.0}  # CPU s for mean and variance on 256 x 256, from issue 5
-
-
-def row(what: str, value: float, bar: str, holds: bool | None, baseline: Any = None) -> Row:
-    """Make a row, its numbers rounded."""
-    return {"what": what, "value": float(f"{value:.4g}"), "baseline": baseline, "bar": bar,
-            "holds": None if holds is None else bool(holds)}  # fmt: skip
-
-
-def unit(image: Image) -> Image:
-    """Scale an image to 0 to 1."""
-    return (image - image.min()) / np.ptp(image)
-
-
-def images(side: int) -> dict[str, Image]:
-    """Ten images that no network of ours learnt from."""
-    found = {name: picture(name, side) for name in PICTURES}
-    for kind in SPECIMENS:
-        found[kind] = specimen(kind, (side, side), FIRST_HELD_OUT_SEED + 4)
-    return {name: unit(image) for name, image in found.items()}
 
 
 def random_pixels(image: Image, num: int, odds: Image | None = None) -> Pixels:
@@ -75,7 +55,7 @@ def exact(h: GPHyperparameters, shape: tuple[int, int], pixels: Pixels, values: 
     return h.mean + (values - h.mean) @ weights, np.sqrt(variance)
 
 
-def agreement() -> Iterator[Row]:
+def agreement(_: int) -> Iterator[Row]:
     """Against the exact posterior: three images, two designs, at the 99th percentile."""
     side, bars = 192, {"uniform": 0.05, "clustered": 0.15}
     across = np.argwhere(np.ones((side // 6, side // 8 - 1))) * (6, 8) + (0, 8)
@@ -131,7 +111,7 @@ def timed(side: int, num: int, batches: int = 20) -> tuple[float, float, float]:
                                              for a in starts]))  # fmt: skip
 
 
-def speed() -> Iterator[Row]:
+def speed(_: int) -> Iterator[Row]:
     """What maps cost."""
     timed(64, 300)  # compiles
     for num, factor in ((1000, 100), (3000, 700)):
@@ -151,10 +131,8 @@ def speed() -> Iterator[Row]:
 
 def measured(image: Image, peak: int, agent: str, num: int) -> tuple[Pixels, Image]:
     """Let an agent measure an image, with counting noise or without."""
-    noise = np.random.default_rng(peak)
-    readings = noise.poisson(image * peak) / peak if peak else image
-    options = {"counts_per_unit": peak} if peak and agent == "gp" else None
-    *_, (_, trajectory) = run_agent(readings, agent, num, batch=50, options=options)
+    options = counting(agent, peak)
+    *_, (_, trajectory) = run_agent(counted(image, peak), agent, num, batch=50, options=options)
     assert trajectory is not None
     return trajectory.scan.pixels, trajectory.scan.values
 
@@ -168,10 +146,10 @@ def judged(gp: RasterGP, image: Image, free: NDArray[np.bool_]) -> list[float]:
     return [inside.mean(), inside[texture <= low].mean(), inside[texture >= high].mean(), nlpd]
 
 
-def calibration() -> Iterator[Row]:
+def calibration(side: int) -> Iterator[Row]:
     """Cover and density on ten images that were used for nothing else."""
     found: dict[tuple[int, str], list[list[float]]] = {}
-    for image in images(128).values():
+    for image in images(side).values():
         for peak in LEVELS:
             for agent in ("uniform", "spread"):
                 pixels, values = measured(image, peak, agent, round(SHARES[-1] * image.size))
@@ -180,13 +158,14 @@ def calibration() -> Iterator[Row]:
                     free[tuple(pixels[:num].T)] = False
                     both = []
                     for local in (True, False):
-                        gp = RasterGP(image.shape, counts_per_unit=peak or None, local_scale=local)
+                        kind = TestedGP if local else RasterGP
+                        gp = kind(image.shape, counts_per_unit=peak or None, local_scale=local)
                         gp.update(pixels[:num], values[:num])
                         both += judged(gp, image, free)
                     found.setdefault((peak, agent), []).append(both)
     for (peak, agent), results in found.items():
         mean = np.mean(results, axis=0)
-        where = f"{'noise-free' if not peak else f'{peak} counts'}, {agent}"
+        where = f"{levelled(peak)}, {agent}"
         for k, (what, low, high) in enumerate(
             (
                 ("all", 0.87, 0.95),
@@ -201,10 +180,10 @@ def calibration() -> Iterator[Row]:
                   gain >= 0.15, round(float(mean[7]), 3))  # fmt: skip
 
 
-def map_goal() -> Iterator[Row]:
+def map_goal(side: int) -> Iterator[Row]:
     """NRMSE of the agent's own map over that of random points, at 100 counts."""
     ratios: dict[float, list[float]] = {0.10: [], 0.20: []}
-    for image in images(128).values():
+    for image in images(side).values():
         errors: dict[tuple[str, float], float] = {}
         for agent in ("gp", "uniform"):
             pixels, values = measured(image, 100, agent, round(0.20 * image.size))
@@ -221,7 +200,14 @@ def map_goal() -> Iterator[Row]:
                   f"<= {bar}", value <= bar, f"worst {max(ratios[share]):.3f}")  # fmt: skip
 
 
-PARTS = {"agreement": agreement, "speed": speed, "calibration": calibration, "map": map_goal}
+PARTS = {
+    "agreement": agreement,
+    "speed": speed,
+    "calibration": calibration,
+    "map": map_goal,
+    "hybrid": hybrid,
+    "stopping": stopping,
+}
 
 
 def main() -> None:
@@ -229,9 +215,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--side", type=int, default=128, help="of the images, pixels")
     arguments = parser.parse_args()
     for part in arguments.only:
-        for found in PARTS[part]():
+        for found in PARTS[part](arguments.side):
             if arguments.json:
                 print(json.dumps(found), flush=True)
             else:

@@ -21,6 +21,7 @@ from .raster_gp_scale import (
     log_scales,
 )
 
+NOISY = 8.0  # power of the signal's share of the variance, in the weight of a reading held out
 LEAST_VARIANCE = 1e-12  # in units of the smooth part's
 
 
@@ -133,7 +134,7 @@ class TestedGP(RasterGP):
             return scaled.errors, scaled.variances, scaled.noise, scaled.features, forward
         weights = area_weights(areas)
         forward *= weights.sum() / forward.sum()
-        weights *= held_out[1] / (held_out[1] + held_out[2])
+        weights *= (held_out[1] / (held_out[1] + held_out[2])) ** NOISY
         ahead = (scaled.errors, scaled.variances, scaled.noise, scaled.features)
         both = [np.concatenate(pair) for pair in zip(ahead, held_out, strict=True)]
         whole = np.concatenate([forward, weights])
