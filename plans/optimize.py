@@ -174,7 +174,7 @@ def optimize(
         check_key(detectors, key)
     timers = dict.fromkeys(exposure_signals(detectors, dwell), float(dwell or 0.0))
     spec = {**_goal(agent), "space": space.describe(), "seed": int(seed)}
-    goal = _then(then, spec["goal"])
+    goal = _then(then, getattr(agent, "goal", spec["goal"]))
     blind, policy = shutter_for_scan(shutter), bad_points(on_bad_point)
     yield from _check_ranges(space, motors)
     if not (yield from is_executed()):  # but listed, to be checked or simulated
