@@ -39,7 +39,7 @@ def scan(tmp_path):
     said = tmp_path / "said"
     command = (
         "demo --monitor --json --agent low-discrepancy --region 32x32 --until points(1000) "
-        "--dwell 0.4 --batch 8"
+        "--dwell 0.4 --batch 900 --approve"
     ).split()
     with open(said, "w") as errors:
         process = subprocess.Popen(
@@ -65,7 +65,7 @@ def points(page):
     return int(page.locator("#progress p span").nth(1).inner_text().split()[0].replace(",", ""))
 
 
-def test_a_scan_is_watched_paused_resumed_and_stopped_in_a_browser(browser, scan, tmp_path):
+def test_a_scan_is_watched_and_steered_in_a_browser(browser, scan, tmp_path):
     process, said = scan
     url = address(process, said)
     page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -73,20 +73,14 @@ def test_a_scan_is_watched_paused_resumed_and_stopped_in_a_browser(browser, scan
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(url)
-    page.locator("#images figure").nth(5).wait_for()
-    assert page.locator("h1").inner_text() == "Scan of counter by low-discrepancy"
-    titles = page.locator("figcaption").all_inner_texts()
-    assert titles[:4] == ["Reconstruction", "Expected error", "Path", "Error"]
-    assert titles[4].startswith("Why batch") and titles[5] == "Ring current"
-
-    map_shown = page.locator("#images img").first
-    first, drawn = map_shown.screenshot(), page.locator("#images").get_attribute("data-drawn")
-    page.locator(f"#images:not([data-drawn='{drawn}'])").wait_for()
-    assert map_shown.screenshot() != first
+    page.locator("h1", has_text="Scan of counter by low-discrepancy").wait_for()
+    page.locator("#state", has_text="waiting for approval").wait_for()
 
     # Who does not know the token may look, and tell nothing.
-    pause, resume, stop = (page.get_by_role("button", name=n) for n in ("Pause", "Resume", "Stop…"))
-    assert pause.is_disabled() and stop.is_disabled()
+    approve, pause, resume, stop = (
+        page.get_by_role("button", name=name) for name in ("Approve", "Pause", "Resume", "Stop…")
+    )
+    assert approve.is_disabled() and pause.is_disabled() and stop.is_disabled()
     page.get_by_role("button", name="Unlock…").click()
     page.get_by_label("Token").fill("0" * 32)
     page.get_by_role("button", name="Unlock", exact=True).click()
@@ -100,6 +94,17 @@ def test_a_scan_is_watched_paused_resumed_and_stopped_in_a_browser(browser, scan
     token = (tmp_path / "runs" / "inbox" / "token").read_text()
     page.get_by_label("Token").fill(token)
     page.get_by_label("Token").press("Enter")
+    approve.click()
+    page.locator("#state", has_text="running").wait_for()
+    page.locator("#images figure").nth(5).wait_for()
+    titles = page.locator("figcaption").all_inner_texts()
+    assert titles[:4] == ["Reconstruction", "Expected error", "Path", "Error"]
+    assert titles[4:] == ["Why batch 0", "Ring current"]
+    map_shown = page.locator("#images img").first
+    first, drawn = map_shown.screenshot(), page.locator("#images").get_attribute("data-drawn")
+    page.locator(f"#images:not([data-drawn='{drawn}'])").wait_for()
+    assert map_shown.screenshot() != first
+
     pause.click()
     page.locator("#state", has_text="paused").wait_for()
     page.locator("#interventions td", has_text="paused").wait_for()
@@ -121,11 +126,11 @@ def test_a_scan_is_watched_paused_resumed_and_stopped_in_a_browser(browser, scan
     assert process.returncode == 0, said.read_text()
     outcome = json.loads(output)  # and nothing else on standard output
     assert outcome["stop_reason"].startswith("stopped by ")
-    page.locator("#words", has_text=re.compile("monitor has ended")).wait_for()
+    page.locator("#words", has_text="monitor has ended").wait_for()
     secret = json.loads(token)["token"]
     assert secret not in said.read_text() + output and page.url == url
     assert wrong == []
     run = read_run(tmp_path / "runs").events("interventions")
-    assert list(run["intervention_kind"]) == ["pause", "resume", "stop"]
-    seen = run["intervention_seen"]
-    assert seen[0] == seen[1] == standing, "a paused scan has measured"
+    assert list(run["intervention_kind"]) == ["approve", "pause", "resume", "stop"]
+    _, paused, resumed, _ = run["intervention_seen"]
+    assert paused == resumed == standing, "a paused scan has measured"
