@@ -184,7 +184,7 @@ class _Expected(StopRule):
         said = f"{self.name.replace('_', ' ')} {value:.3g} below {self.threshold:g}"
         if not last.spread:
             return said
-        chance = min(last.sureness(self.threshold / value), 0.999) if value else 0.999
+        chance = min(last.sureness(self.threshold / value), 0.99) if value else 0.99
         more = points_for(progress.estimates, self.threshold / (value * last.factor(SURER)))
         dear = f"; about {more} more points would make that {SURER:.0%}" if more else ""
         return f"{said}, {chance:.0%} sure{dear}"

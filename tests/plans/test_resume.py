@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ophyd.sim import SynAxis
 
-from skysteer.agent import History, Intervention
+from skysteer.agent import History, Hybrid, Intervention
 from skysteer.plans import BadPoints, Inbox, resume_scan
 from skysteer.storage import Document
 
@@ -63,6 +63,23 @@ def test_wherever_it_was_cut_off_the_points_are_those_of_the_whole_scan(
         assert path(begun, bench.documents()) == path(whole), place
         assert decided(begun, bench.documents()) == decided(whole), place
         assert interventions(bench)[0]["differs"] == -1
+
+
+def test_so_does_an_agent_that_weighs_forecasts_and_a_rule_that_waits_for_its_error(
+    bench: Any,
+) -> None:
+    """Tests, audits, who is heard, and the first of the two decisions that must be sure."""
+    rule = "expected_error(0.03) | points(180)"
+    whole = scanned(bench, Hybrid(), until=rule, batch=12, prefetch=4)
+    said = bench.decisions()[-1]["stop_reason"]
+    assert said.startswith("expected error")
+    places = [k for k, (_, doc) in enumerate(whole) if "decision_number" in doc.get("data", {})]
+    for place in (places[3] + 4, places[-1] - 3):
+        begun = whole[:place]
+        resumed(bench, begun, Hybrid())
+        assert path(begun, bench.documents()) == path(whole)
+        assert decided(begun, bench.documents()) == decided(whole)
+        assert bench.decisions()[-1]["stop_reason"] == said
 
 
 def test_missed_targets_and_unusable_readings_are_no_hindrance(bench: Any) -> None:
