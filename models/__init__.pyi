@@ -13,6 +13,7 @@ from .error_estimate import ErrorEstimate, points_for
 from .error_map import ErrorMap
 from .error_network import load_error_network, save_error_network
 from .expected_error import expected_nrmse
+from .kriging import KrigedMap, kriged
 from .metrics import nrmse, psnr, ssim
 from .motor_gp import MotorGP
 from .motor_gp_fit import MotorHyperparameters
@@ -39,6 +40,7 @@ __all__ = [
     "ErrorEstimate",
     "ErrorMap",
     "GPHyperparameters",
+    "KrigedMap",
     "MotorGP",
     "MotorHyperparameters",
     "MotorPosterior",
@@ -61,6 +63,7 @@ __all__ = [
     "expected_nrmse",
     "improvement",
     "inverse_distance",
+    "kriged",
     "load_error_network",
     "load_slads_net",
     "nearest_measured",
