@@ -29,7 +29,10 @@ IN_DOCS = {
     "how-it-decides": "explanation/how-it-decides.md",
     "command-line": "reference/command-line.md",
 }
-SAID |= {"how-it-decides": ("in their 90 % interval", 6), "command-line": ("Usage: skysteer tune", 0)}
+SAID |= {
+    "how-it-decides": ("in their 90 % interval", 6),
+    "command-line": ("Usage: skysteer tune", 0),
+}
 
 
 def notebook(name: str) -> Path:
