@@ -1,3 +1,4 @@
+from .agent_server import AgentServer
 from .batch_size import largest_batch
 from .decision import EXPECTATION, Decision
 from .documents import EventReader
@@ -29,7 +30,7 @@ from .peer import Peer
 from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour
 from .sampler import Choice, Request, Sampler
-from .scan_agent import AgentServer, ScanAgent
+from .scan_agent import ScanAgent
 from .scanned_grid import grid_of_positions, scanned_grid, steering_key
 from .slads import SladsNet
 from .spread import Spread

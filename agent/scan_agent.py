@@ -24,7 +24,6 @@ from .decision import EXPECTATION, Decision
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
-from .registry import make_sampler
 from .route import tour
 from .sampler import Choice, Request, Sampler
 from .stage_time import StageTime
@@ -309,57 +308,3 @@ class ScanAgent:
         whole.update(np.ascontiguousarray(request.pending).tobytes())
         whole.update(self.observations.fingerprint())
         return whole.hexdigest()[:16]
-
-
-class AgentServer:
-    """An agent behind JSON: what a worker runs.
-
-    Parameters
-    ----------
-    spec : mapping
-        ``agent`` and ``options`` (see ``make_sampler``), ``grid`` (``ScanGrid.describe()``),
-        ``seed``, ``until``, ``blocked``, ``stage``, ``growing``: as in ``ScanAgent``.
-    sampler : Sampler, optional
-        One built already, in place of ``agent`` and ``options``.
-    """
-
-    def __init__(self, spec: Mapping[str, Any], sampler: Sampler | None = None) -> None:
-        self._spec = spec
-        self._sampler = sampler or make_sampler(spec["agent"], spec.get("options"))
-        getattr(self._sampler, "warm_up", lambda: None)()  # before the scan, not in its middle
-        self._reset()
-
-    def _reset(self) -> None:
-        spec = self._spec
-        self._agent = ScanAgent(
-            ScanGrid.from_description(spec["grid"]),
-            self._sampler,
-            name=spec["agent"],
-            seed=spec.get("seed", 0),
-            until=spec.get("until"),
-            blocked=spec.get("blocked", ()),
-            stage=spec.get("stage"),
-            growing=spec.get("growing", False),
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """Name, options and provenance, as they stand in the start document."""
-        provenance = getattr(self._sampler, "provenance", dict)()
-        options = dict(self._spec.get("options") or {})
-        return {"agent": self._spec["agent"], "options": options, **provenance}
-
-    def decide(
-        self,
-        since: int,
-        entries: list[list[float]],
-        num: int,
-        pending: list[list[int]],
-        number: int,
-    ) -> dict[str, Any]:
-        """Learn the log from position ``since`` on, then decide; 0 begins anew."""
-        if since == 0:
-            self._reset()
-        if since != len(self._agent.observations):
-            raise ValueError(f"the log goes on at {len(self._agent.observations)}, not at {since}")
-        self._agent.observe(entries)
-        return self._agent.decide(num, pending, number).to_json()
