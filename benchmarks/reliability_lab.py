@@ -15,7 +15,7 @@ from typing import Any
 
 from reliability_judge import PITCH, POINTS, SIDE, ZONE, Outcome, examine
 
-from skysteer.agent import make_sampler
+from skysteer.agent import halton_pixels, make_sampler, tour
 from skysteer.plans import BadPoints, RingCheck, adaptive_scan
 from skysteer.simulators import Ioc
 
@@ -79,6 +79,7 @@ class Lab:
         from skysteer.devices import Counter as Counts
         from skysteer.devices import RingCurrent, ScanStage, connect
 
+        tour(halton_pixels((SIDE, SIDE), 20, 0))  # compiled before a scan's time is taken
         self.ioc = ioc
         self.stage = ScanStage(ioc.prefix, name="stage", timeout=TIMEOUT)
         self.counter = Counts(f"{ioc.prefix}counter:", name="counter", timeout=TIMEOUT)
