@@ -34,19 +34,26 @@ class RunFollower:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder)
-        self._known: dict[str, float | None] = {}  # start time by file; None of what is no map
+        self._known: set[str] = set()
         self.run: FollowedRun | None = None
 
     def look(self) -> bool:
         """Take what is new; whether there was anything."""
-        for path in self._unknown():
-            start = _start(path)
-            if start is None:
-                continue  # its first line is still being written
-            self._known[path.name] = began = _time_of_map(start)
-            if began is not None and (self.run is None or began >= self.run.began):
+        maps = [each for path in self._unknown() if (each := self._map(path))]
+        if maps:
+            began, path, start = max(maps, key=lambda each: each[0])
+            if self.run is None or began >= self.run.began:
                 self.run = FollowedRun(self._folder, path, start)
         return self.run is not None and self.run.look()
+
+    def _map(self, path: Path) -> tuple[float, Path, Mapping[str, Any]] | None:
+        """When a run of a map began; None of another, and while its first line is being written."""
+        start = _start(path)
+        if start is None:
+            return None
+        self._known.add(path.name)
+        began = _time_of_map(start)
+        return None if began is None else (began, path, start)
 
     def _unknown(self) -> Iterator[Path]:
         try:
@@ -155,10 +162,13 @@ class FollowedRun:
 
 
 def _start(path: Path) -> dict[str, Any] | None:
-    """The start document of a file; None while it is not there in whole."""
+    """The start document of a file; None while it is not there in whole, empty of nonsense."""
     with open(path, "rb") as file:
         line = file.readline()
-    return decode_line(line)[1] if line.endswith(b"\n") else None
+    try:
+        return decode_line(line)[1] if line.endswith(b"\n") else None
+    except ValueError:
+        return {}
 
 
 def _time_of_map(start: Mapping[str, Any]) -> float | None:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-import orjson
 import uvicorn
 
 from ..workers import ONE_THREAD
@@ -65,7 +64,8 @@ def watch_folder(
         )
         server = uvicorn.Server(config)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        print(f"skysteer: {url} shows the scans in {folder}; Ctrl-C ends it", flush=True)
+        until = "it ends with this scan" if until_input_ends else "Ctrl-C ends it"
+        print(f"skysteer: {url} shows the scans in {folder}; {until}", flush=True)
         if until_input_ends:
             threading.Thread(target=_end_with_input, args=(server, studio), daemon=True).start()
         if not (browser and _open_browser(url, key, Path(place))):
@@ -77,21 +77,16 @@ def watch_folder(
 
 
 @contextlib.contextmanager
-def monitored(folder: Path, *, port: int = 0, browser: bool = True) -> Iterator[None]:
+def monitored(folder: Path) -> Iterator[None]:
     """Serve the page by a process of its own for as long as something is done.
 
     Parameters
     ----------
-    folder, port, browser
-        As `watch_folder` takes them.
+    folder : path
+        The data folder, which need not be there yet.
     """
-    _listener(port).close()  # a port that is taken is refused here, in the command's own words
-    settings = {"folder": str(folder), "port": port, "browser": browser}
     with subprocess.Popen(
-        [
-            *(sys.executable, "-P", "-m", "skysteer.views.monitor"),
-            orjson.dumps(settings).decode(),
-        ],
+        [sys.executable, "-P", "-m", "skysteer.views.monitor", folder],
         stdin=subprocess.PIPE,
         stdout=2,  # standard output is the command's result
         env={**os.environ, **ONE_THREAD},
@@ -146,4 +141,4 @@ def _end_with_input(server: uvicorn.Server, studio: Studio) -> None:
 
 
 if __name__ == "__main__":
-    watch_folder(**orjson.loads(sys.argv[1]), until_input_ends=True)
+    watch_folder(sys.argv[1], until_input_ends=True)

@@ -95,6 +95,8 @@ def test_the_latest_map_is_shown_and_no_other_kind_of_run(adaptive_run, bench, j
     write(journal, adaptive_run)
     follower = followed(tmp_path)
     write(journal, run(bp.count([det])))
+    (tmp_path / "journal" / "nonsense.jsonl").write_bytes(b"{}\n")
+    (tmp_path / "journal" / "begun.jsonl").write_bytes(b'["start", {"uid"')
     assert not follower.look()
     assert follower.run.scan.start["uid"] == adaptive_run[0][1]["uid"]
     raster = run(bp.grid_scan([bench.counts], *bench.axes))
