@@ -245,9 +245,11 @@ def motor_sampler(agent: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     ValueError
         If it is neither.
     """
-    options = {"goal": agent} if isinstance(agent, str) else dict(agent)
-    _one_of("goal", options.get("goal"), GOALS)
-    return options.pop("goal"), options
+    options: dict[str, Any] = {"goal": agent} if isinstance(agent, str) else dict(agent)
+    goal = str(options.pop("goal", "none"))
+    _one_of("goal", goal, GOALS)
+    check_threshold(goal, options.get("threshold"))
+    return goal, options
 
 
 def check_threshold(goal: str, threshold: float | None) -> None:

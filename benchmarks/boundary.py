@@ -24,7 +24,7 @@ from skysteer.rehearsal.simulate import run_agent
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.int64]
-SIDE, BATCH, SHARES = 64, 20, (0.05, 0.10, 0.20)
+SIDE, BATCH, SHARES = 64, 20, (0.05, 0.10)
 PICTURES, SPECIMENS = ("cell", "coins", "moon"), ("flakes", "cells", "crystals")
 DEVELOPMENT = ("camera", "clock", "page")
 
