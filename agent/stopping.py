@@ -17,7 +17,7 @@ from typing import Any
 
 from ..models import ErrorEstimate, points_for
 
-SURE = 0.9  # that the error is below the threshold, unless told otherwise
+SURE = 0.8  # that the error is below the threshold, unless told otherwise
 SURER = 0.95  # what a reason tells the price of
 DECISIONS = 2  # running, that must be sure
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 BAND = 0.8  # probability of the band from low to high
 LEAST_SPREAD = 0.07  # of the log of an estimate, however many tests it rests on
+AUDIT_SPREAD = 0.7  # where it rests on a single audit
+USUAL_AUDITS = 20  # tests that tell as much as one audit does
 MOST_SPREAD = 1.0
 EXPONENTS = (0.3, 0.5, 1.5)  # least, usual, most power of the points by which errors fall
 
@@ -71,10 +74,21 @@ class ErrorEstimate:
         return float(ndtr(math.log(ratio) / self.spread)) if self.spread else float(ratio > 1)
 
 
-def spread_of(errors2: np.ndarray, variances: np.ndarray, weights: np.ndarray) -> float:
-    """Spread of the log of an error that (P,) weighted tests have calibrated."""
+def spread_of(
+    errors2: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    audits: int,
+) -> float:
+    """Spread of the log of an error that (P,) weighted tests have calibrated.
+
+    What the map is off where no agent would look is known by the audits alone.
+    """
     scatter = float((weights**2 * (errors2 / variances - 1.0) ** 2).sum())
-    return math.hypot(LEAST_SPREAD, 0.5 * math.sqrt(scatter) / float(weights.sum()))
+    seen = max(audits, len(errors2) / USUAL_AUDITS, 1.0)
+    return math.hypot(
+        LEAST_SPREAD, AUDIT_SPREAD / math.sqrt(seen), 0.5 * math.sqrt(scatter) / weights.sum()
+    )
 
 
 def points_for(estimates: Sequence[ErrorEstimate], factor: float) -> int:

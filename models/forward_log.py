@@ -79,8 +79,15 @@ class Tests:
         ``audited`` is for all readings so far, or empty.
         """
         weights = self.known / max(self.known[-1], 1.0) if len(self) else np.empty(0)
-        drawn = audited[len(audited) - len(self) :] if len(audited) >= len(self) else audited[:0]
-        return weights * np.where(drawn, AUDIT_WEIGHT, 1.0) if len(drawn) else weights
+        return weights * np.where(self._drawn(audited), AUDIT_WEIGHT, 1.0)
+
+    def audits(self, audited: NDArray[np.bool_]) -> int:
+        """How many of these were drawn at random; ``audited`` as for ``weights``."""
+        return int(self._drawn(audited).sum())
+
+    def _drawn(self, audited: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        missing = len(self) - len(audited)
+        return np.zeros(len(self), dtype=bool) if missing > 0 else audited[-missing:]
 
 
 def _of(tests: Tests) -> tuple[NDArray[np.float64], ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .error_estimate import spread_of
+from .error_estimate import MOST_SPREAD, spread_of
 from .forward_log import Tests, block_end
 from .raster_gp import RasterGP
 from .raster_gp_fit import variance_of_counts
@@ -48,6 +48,7 @@ class TestedGP(RasterGP):
         self._log = Tests.none()
         self._forecast: tuple[Any, ...] | None = None
         self._audited = np.empty(0, dtype=bool)
+        self._log_spread = MOST_SPREAD
 
     def update(
         self, pixels: ArrayLike, values: ArrayLike, variances: ArrayLike | None = None
@@ -119,8 +120,18 @@ class TestedGP(RasterGP):
     def _fit_scale(self) -> LocalScale:
         known = self._tests_known()
         if known is None:
+            self._log_spread = super()._spread()
             return super()._fit_scale()
-        return fit_local_scale(*known)
+        scale = fit_local_scale(*known)
+        errors, *about, weights = known
+        audits = self.tests.latest().audits(self._audited)
+        expected = expected_squares(scale, *about)
+        self._log_spread = spread_of(errors**2, expected, weights, audits)
+        return scale
+
+    def _spread(self) -> float:
+        _ = self.local_scale  # fitted where it is not
+        return self._log_spread
 
     def _tests_known(self) -> tuple[NDArray[np.float64], ...] | None:
         """Errors, variances, noise, features and weights of both kinds; None where they are few."""
@@ -139,11 +150,3 @@ class TestedGP(RasterGP):
         both = [np.concatenate(pair) for pair in zip(ahead, held_out, strict=True)]
         whole = np.concatenate([forward, weights])
         return *both, whole / whole.mean()
-
-    def _spread(self) -> float:
-        known = self._tests_known()
-        if known is None:
-            return super()._spread()
-        errors, variances, noise, features, weights = known
-        expected = expected_squares(self.local_scale, variances, noise, features)
-        return spread_of(errors**2, expected, weights)

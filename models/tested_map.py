@@ -95,7 +95,7 @@ class TestedMap:
                 scaled.errors, scaled.variances, scaled.noise, 0.0 * scaled.features, weights
             )
             expected = _expected(scale, scaled.variances)
-            spread = spread_of(scaled.errors**2, expected, weights)
+            spread = spread_of(scaled.errors**2, expected, weights, tests.audits(audited))
             squares = unit**2 * _expected(scale, np.maximum(squares / unit**2, LEAST_SQUARE))
         error = float(squares.sum()) / free.size
         return ErrorEstimate.of(

@@ -99,7 +99,8 @@ def desk(session: Session, out: Path, live: LiveMap) -> dict[str, Any]:
     session.RE.subscribe(_by_kind(bec))
     session.RE.subscribe(live)
     session.RE.install_suspender(beam)
-    rules = ("coverage", "points", "time", "dose", "expected_error", "no_improvement")
+    rules = ("coverage", "points", "time", "dose", "expected_error", "expected_rms")
+    rules += ("no_improvement",)
     return {
         "RE": session.RE,
         "stage": session.stage,
