@@ -110,6 +110,13 @@ def test_i0_is_poisson_distributed_and_follows_the_current() -> None:
     assert i0.var() == pytest.approx(400, rel=0.2)
 
 
+def test_how_often_a_resting_stage_was_looked_at_does_not_change_a_bit() -> None:
+    chain = CountingChain(Beam(SPECIMEN), noise="none")
+    for x, y in np.random.default_rng(1).uniform(0, 9, (50, 2)):
+        once = chain.expose(x, y, 0.002).counts
+        assert all((chain.expose([x] * n, [y] * n, 0.002).counts == once).all() for n in (2, 3, 7))
+
+
 def test_the_kth_exposure_of_a_pixel_does_not_depend_on_the_order() -> None:
     pixels = [(0, 0), (3, 5), (0, 0), (19, 29), (3, 5), (0, 0), (-4, 31)]
 
