@@ -610,12 +610,12 @@ def report(
     ] = None,
 ) -> None:
     """Write a run's report, one HTML file that needs no other."""
-    from .session import summary_of
+    from .session import summary_of, truth_of
     from .views import write_report
 
     summary = summary_of(out, uid)
     page = to or out / f"report-{summary.start['uid'][:8]}.html"
-    write_report(page, summary)
+    write_report(page, summary, truth_of(summary))
     print(page)
 
 

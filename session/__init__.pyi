@@ -1,5 +1,5 @@
 from .again import run_replay, run_resume
-from .folder import list_folder, summary_of, tell_scan
+from .folder import list_folder, summary_of, tell_scan, truth_of
 from .microscope import Session, open_devices, open_session
 from .past import Past
 from .planning import plan_demo, plan_scan
@@ -28,4 +28,5 @@ __all__ = [
     "run_tune",
     "summary_of",
     "tell_scan",
+    "truth_of",
 ]

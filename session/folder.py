@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .settings import Demo, Scan
+
 if TYPE_CHECKING:
     from ..storage import JournalEntry
     from ..views import RunSummary
@@ -40,6 +45,30 @@ def summary_of(out: Path, uid: str | None = None) -> RunSummary:
         return summarize(as_one_run(read_chain(out, run.start["uid"])))
     except KeyError:  # an earlier part lies elsewhere: what is here is shown
         return summarize(run.documents())
+
+
+def truth_of(summary: RunSummary) -> NDArray[np.float64] | None:
+    """What an endless scan of a demo's microscope would have read, on its grid.
+
+    Returns
+    -------
+    (M, N) ndarray of float64 or None
+        None of a run that is no demo, or whose image has gone or changed.
+    """
+    demo = summary.start.get("demo")
+    if demo is None:
+        return None
+    from .simulated import checked_digest, demo_microscope, true_rates
+
+    scan = Scan(seed=summary.record["seed"], dwell=summary.record["dwell"])
+    try:
+        settings = Demo(scan, **demo)
+        checked_digest(settings)
+        options = demo_microscope(settings)
+        truth = true_rates(options, options.specimen())
+    except (OSError, ValueError):
+        return None
+    return truth if truth.shape == summary.grid.shape else None
 
 
 def tell_scan(

@@ -37,7 +37,7 @@ def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
     from ..simulators import Ioc
 
     check_scan(demo.scan)
-    digest = _checked_digest(demo)
+    digest = checked_digest(demo)
     options = demo_microscope(demo)
     specimen = options.specimen()
     scan = over(demo.scan, options, specimen)
@@ -74,7 +74,7 @@ def demo_settings(demo: Demo, digest: str | None) -> dict[str, Any]:
     return {"image": image, **settings, "sha256": digest}
 
 
-def _checked_digest(demo: Demo) -> str | None:
+def checked_digest(demo: Demo) -> str | None:
     """SHA-256 of the image's file; refuses another image than that of the scan gone on with."""
     if demo.image is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from skysteer.agent import subgrid_pixels
 from skysteer.cli import app
 from skysteer.models import SparseScan, inverse_distance
 from skysteer.plans import Inbox, adaptive_scan
+from skysteer.session import truth_of
 from skysteer.storage import Journal
 from skysteer.views import summarize, write_report
 from skysteer.views.interventions import InterventionPoint
@@ -124,6 +126,23 @@ def test_a_resumed_run_is_reported_as_a_whole(adaptive_run, tmp_path):
         page = Page((tmp_path / "report-again.html").read_text())
         facts = dict(zip(page.by_tag["dt"], page.by_tag["dd"], strict=True))
         assert facts["points"] == "40"
+
+
+def test_the_truth_of_a_demo_is_found_again_unless_its_image_has_changed(summary_of, tmp_path):
+    image = np.add.outer(np.arange(6.0), np.arange(8.0))
+    np.save(tmp_path / "map.npy", image)
+    digest = hashlib.sha256((tmp_path / "map.npy").read_bytes()).hexdigest()
+    demo = {"image": str(tmp_path / "map.npy"), "region": "all", "noise": "none"}
+    demo |= {"peak_rate": 1e6, "sha256": digest}
+    start = {"uid": "u", "time": 1e9, "demo": demo, "skysteer": {"seed": 1, "dwell": 0.01}}
+    truth = truth_of(summary_of((6, 8), start=start))
+    assert np.corrcoef(truth.ravel(), image.ravel())[0, 1] > 0.99
+    assert truth_of(summary_of((5, 8), start=start)) is None
+    assert truth_of(summary_of((6, 8))) is None
+    np.save(tmp_path / "map.npy", image[::-1])
+    assert truth_of(summary_of((6, 8), start=start)) is None
+    (tmp_path / "map.npy").unlink()
+    assert truth_of(summary_of((6, 8), start=start)) is None
 
 
 def test_a_run_of_one_point_is_reported(adaptive_run, tmp_path):
