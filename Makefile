@@ -21,8 +21,9 @@ demo: setup
 	$(BIN)/skysteer demo --out demo-run
 
 # Real processes on a shared machine: what fails is tried once more, and the summary counts it.
+# Three at a time on two cores, since many tests wait for processes, motors and counts.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not soak' --reruns 1 -r fER
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m 'not soak' --reruns 1 -r fER
 
 lint: setup
 	$(BIN)/ruff check .
