@@ -250,3 +250,15 @@ def test_a_stream_without_the_motors_is_refused_at_its_descriptor():
 def test_what_makes_no_sense_is_refused(make, said):
     with pytest.raises(ValueError, match=said):
         make()
+
+
+def test_a_lower_hill_is_left_again():
+    space = MotorSpace(("pitch", "height"), (2.0, -1.0), (4.0, 1.0))
+
+    def hills(at):
+        pitch, height = np.asarray(at, float).reshape(-1, 2).T
+        high = np.exp(-((pitch - 3.3) ** 2) / 0.08 - (height - 0.35) ** 2 / 0.1)
+        return high + 0.75 * np.exp(-((pitch - 2.5) ** 2) / 0.12 - (height + 0.45) ** 2 / 0.06)
+
+    agent = run(MotorGoal("optimum"), 45, space, hills, noise=0.01, seed=1)
+    assert hills(agent.decide(1, number=99).best)[0] > 0.95
