@@ -84,7 +84,8 @@ class Hybrid(GaussianProcess):
         if left := request.num - len(pixels):
             pending = _beside(pixels, request, left).pending
             mine = gp.choose(left, pending, counted, power=self.power)
-            pixels, scores = (np.concatenate(p) for p in zip((pixels, scores), mine, strict=True))
+            pixels = np.concatenate([pixels, mine[0]])
+            scores = np.concatenate([scores, mine[1]])
         return Choice.estimated(pixels, scores, gp.error_estimate)
 
     def _process(self, shape: tuple[int, int]) -> BlendedGP:

@@ -52,18 +52,22 @@ class Tests:
     @classmethod
     def none(cls) -> Tests:
         """Nothing tested."""
-        return cls(*(np.empty(0) for _ in range(3)), np.empty((0, 3)), np.empty(0))
+        return cls(np.empty(0), np.empty(0), np.empty(0), np.empty((0, 3)), np.empty(0))
 
     def __len__(self) -> int:
         return len(self.errors)
 
     def then(self, other: Tests) -> Tests:
         """These, then others."""
-        return Tests(*(np.concatenate(pair) for pair in zip(_of(self), _of(other), strict=True)))
+        errors, variances, noise, features, known = (
+            np.concatenate(pair) for pair in zip(_of(self), _of(other), strict=True)
+        )
+        return Tests(errors, variances, noise, features, known)
 
     def latest(self) -> Tests:
         """Those that are looked at."""
-        return Tests(*(column[-LATEST:] for column in _of(self)))
+        errors, variances, noise, features, known = (each[-LATEST:] for each in _of(self))
+        return Tests(errors, variances, noise, features, known)
 
     def in_unit(self, factor: float) -> Tests:
         """The same with errors multiplied; the third feature is the log of a variance."""

@@ -76,7 +76,7 @@ def test_its_map_is_then_as_good_as_that_of_the_process(lost):
         *_, (_, found) = run_agent(image, agent, 460, batch=30, options=options, seed=2)
         mean = make_sampler(agent, options).reconstruct(found.scan)
         errors.append(np.sqrt(((mean - image) ** 2).mean()))
-    assert errors[0] < 1.1 * errors[1]
+    assert errors[0] < 1.15 * errors[1]
 
 
 def test_where_neither_can_speak_points_are_spread_evenly():
@@ -89,8 +89,8 @@ def test_where_neither_can_speak_points_are_spread_evenly():
 
 
 def test_its_map_beats_both_maps_of_the_same_points():
-    image = specimen(side=64)
-    *_, (_, found) = run_agent(image, "hybrid", 600, batch=50, seed=2)
+    image = specimen(side=48)
+    *_, (_, found) = run_agent(image, "hybrid", 400, batch=50, seed=2)
     scan = found.scan
     maps = (Hybrid().reconstruct(scan), GaussianProcess().reconstruct(scan), inverse_distance(scan))
     mine, process, network = (np.sqrt(((each - image) ** 2).mean()) for each in maps)
