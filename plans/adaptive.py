@@ -291,8 +291,8 @@ def adaptive_scan(
 def _describe_agent(advisor: Advisor, timeout: float) -> Plan:
     """What the agent is, from its worker, before anything moves."""
     answer = advisor.describe_agent()
+    yield from wait_for_future(answer, timeout)
     try:
-        yield from wait_for_future(answer, timeout)
         return answer.result(timeout=0)
     except Exception as error:
         why = error if answer.done() else f"no answer within {timeout:g} s"

@@ -341,8 +341,8 @@ def _check_ranges(space: MotorSpace, motors: Mapping[str, Any]) -> Plan:
 def _described(advisor: MotorAdvisor, goal: str, timeout: float) -> Plan:
     """What the agent is, from its worker, before anything moves."""
     answer = advisor.describe_agent()
+    yield from wait_for_future(answer, timeout)
     try:
-        yield from wait_for_future(answer, timeout)
         return answer.result(timeout=0)
     except Exception as error:
         why = error if answer.done() else f"no answer within {timeout:g} s"

@@ -45,6 +45,8 @@ def find_chain(out: Path, uid: str | None, tiled: str | None) -> list[RecordedRu
         source = out if journal else open_catalog(tiled or out)
         return read_chain(source, uid or -1, lambda: open_catalog(out))
     except KeyError as error:
+        if uid is None:
+            raise ValueError(f"{out} has no run yet: nothing was measured there") from error
         raise ValueError(f"{error.args[0]}; `skysteer runs --out {out}` lists them") from error
 
 
