@@ -18,9 +18,9 @@ from .measuring_gain import gains_of
 from .neighbour_tables import TILE, NeighbourTables
 from .scan import SparseScan
 from .self_check import trust
+from .value_scale import prefix_of, scale_of
 
 BLOCK = 1 << 18  # pixels scored at a time where all are, to bound the memory
-FIRST_PREFIX = 16  # values, all of which set the scale; of more, a power of 2
 NO_LAYERS = tuple(np.empty(s, np.float32) for s in ((0, 0), 0, (0, 0), 0, (0, 0), 0))
 SSIM_FLOOR = 4.5e-4  # C2/2 = 0.03^2/2 of the structural similarity index, in squares of the range
 
@@ -88,10 +88,10 @@ class ErrorMap:
             known = 0
         fresh = scan.pixels[known:]
         same = known > 0 and _begins(scan.values, self._scan.values)
-        if not (same and self._varied and _prefix(len(scan.values)) == _prefix(known)):
+        if not (same and self._varied and prefix_of(len(scan.values)) == prefix_of(known)):
             before = self._scale, self._trust
-            self._scale, self._varied = _scale_of(scan.values)
-            self._trust = self._borne_out(scan) if self._checked else 1.0
+            self._scale, self._varied = scale_of(scan.values)
+            self._trust = self._borne_out(scan)
             same = same and (self._scale, self._trust) == before
         self._scan = scan
         self._measured[fresh[:, 0], fresh[:, 1]] = True
@@ -225,7 +225,9 @@ class ErrorMap:
         )
 
     def _borne_out(self, scan: SparseScan) -> float:
-        num = _prefix(len(scan.values))
+        if not (self._checked and self._varied):
+            return 1.0
+        num = prefix_of(len(scan.values))
         values = self._scaled(scan.values[:num])
         return trust(SparseScan(scan.shape, scan.pixels[:num], values))
 
@@ -240,31 +242,6 @@ class ErrorMap:
 
 def _begins(whole: NDArray[np.generic], part: NDArray[np.generic]) -> bool:
     return len(whole) >= len(part) and np.array_equal(whole[: len(part)], part)
-
-
-def _prefix(num: int) -> int:
-    """How many of so many values set the scale: it then changes a dozen times in a run."""
-    return num if num < FIRST_PREFIX else 1 << (num.bit_length() - 1)
-
-
-def _scale_of(values: NDArray[np.float64]) -> tuple[tuple[int, float, float], bool]:
-    """Binary exponent of the values' spread, first value in its units, range squared in them.
-
-    From a prefix; a longer one where that is constant.  And whether the prefix was varied: then it
-    stands for all scans that begin with it.
-    """
-    some = values[: _prefix(len(values))]
-    varied = bool((some != values[0]).any())
-    if not varied:
-        some = values[: int(np.argmax(values != values[0])) + 1]
-    exponent = int(np.frexp(np.abs(some).max())[1])
-    units = np.ldexp(some, -exponent)
-    apart = float(np.abs(units - units[0]).mean())
-    if apart == 0:
-        return (exponent, float(units[0]), 1.0), varied
-    finer = int(np.frexp(apart)[1])
-    reach = float(np.ldexp(np.ptp(units), -finer))
-    return (exponent + finer, float(np.ldexp(values[0], -exponent - finer)), reach * reach), varied
 
 
 @njit(cache=True, error_model="numpy")
