@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import ErrorMap, SparseScan, load_error_network
+from ..models import ErrorMap, SparseScan, TestedMap, load_error_network
 from .sampler import Choice, Request
 from .spread import checked_counts, checked_flatness, choose_from, map_of, rehearse
 
@@ -52,7 +52,7 @@ class Slads:
         self.flatness = checked_flatness(flatness)
         self.counts_per_unit = checked_counts(counts_per_unit)
         self._layers, self._sha256 = load_error_network(weights)
-        self._map: ErrorMap | None = None
+        self._map: TestedMap | None = None
 
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the weights."""
@@ -68,7 +68,7 @@ class Slads:
         ``expected_error`` is the NRMSE that the network expects of the inverse-distance map.
         """
         if self._map is None:
-            self._map = ErrorMap(
+            error_map = ErrorMap(
                 request.scan.shape,
                 self._layers,
                 power=POWER,
@@ -76,6 +76,7 @@ class Slads:
                 gain_share=GAIN_SHARE,
                 checked=True,
             )
+            self._map = TestedMap(error_map)
         return choose_from(self._map, request)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:

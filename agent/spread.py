@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import ErrorMap, SparseScan, kriged, noise_aware
+from ..models import ErrorMap, SparseScan, TestedMap, kriged, noise_aware
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .sampler import Choice, Request, Sampler
 
@@ -42,7 +42,7 @@ class Spread:
     def __init__(self, flatness: float = 0.25, counts_per_unit: float | None = None) -> None:
         self.flatness = checked_flatness(flatness)
         self.counts_per_unit = checked_counts(counts_per_unit)
-        self._map: ErrorMap | None = None
+        self._map: TestedMap | None = None
 
     def warm_up(self) -> None:
         """Compile what is compiled when first used."""
@@ -51,7 +51,7 @@ class Spread:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in squares of the values' unit."""
         if self._map is None:
-            self._map = ErrorMap(request.scan.shape, flatness=self.flatness)
+            self._map = TestedMap(ErrorMap(request.scan.shape, flatness=self.flatness))
         return choose_from(self._map, request)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
@@ -66,17 +66,22 @@ def map_of(scan: SparseScan, counts_per_unit: float | None) -> NDArray[np.float6
     return noise_aware(scan, counts_per_unit=counts_per_unit).image
 
 
-def choose_from(error_map: ErrorMap, request: Request) -> Choice:
+def choose_from(tested: TestedMap, request: Request) -> Choice:
     """Choose the best pixels of an error map that is brought up to date first.
 
-    Low-discrepancy ones while nothing has been measured.
+    Low-discrepancy ones while nothing has been measured.  The expected error rests on tests where
+    points are drawn at random for it.
     """
     if not len(request.scan.values):
         return LowDiscrepancy().choose(request)
-    error_map.update(request.scan)
-    counted = max(request.num, FEWEST_COUNTED)
+    error_map, counted = tested.map, max(request.num, FEWEST_COUNTED)
+    if not len(request.audited):
+        error_map.update(request.scan)
+        pixels, scores = error_map.choose(request.num, request.pending, counted)
+        return Choice(pixels, scores, error_map.expected_nrmse)
+    tested.update(request.scan)
     pixels, scores = error_map.choose(request.num, request.pending, counted)
-    return Choice(pixels, scores, error_map.expected_nrmse)
+    return Choice.estimated(pixels, scores, tested.error_estimate(request.audited))
 
 
 def rehearse(sampler: Sampler) -> None:

@@ -42,7 +42,7 @@ def counted(image: Image, peak: int) -> Image:
 
 def counting(agent: str, peak: int) -> dict[str, float]:
     """Options of an agent that reads counts."""
-    return {"counts_per_unit": peak} if peak and agent in ("gp", "hybrid") else {}
+    return {"counts_per_unit": peak} if peak and agent in ("gp", "hybrid", "slads") else {}
 
 
 def levelled(peak: int) -> str:
