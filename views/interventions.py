@@ -51,9 +51,18 @@ def intervention_of(event: Mapping[str, Any]) -> InterventionPoint:
 
 def in_words(said: InterventionPoint) -> str:
     """What an intervention was, without who and when."""
+    if "resumed_from" in said.detail:
+        return _resumption(said.detail)
     words, why = _DONE.get(said.kind, said.kind), said.detail.get("why")
     about = ", ".join(_about(name, value) for name, value in said.detail.items() if name != "why")
     return words + (f" ({about})" if about else "") + (f": {why}" if why else "")
+
+
+def _resumption(detail: Mapping[str, Any]) -> str:
+    words = f"went on with run {detail['resumed_from'][:8]} after {detail['events']:,} points"
+    if (number := detail.get("differs", -1)) >= 0:
+        words += f"; decision {number}, made again, came out with other {detail['what']}"
+    return words
 
 
 def gathered(

@@ -158,7 +158,7 @@ def rule_limit(until: str, name: str) -> float | None:
 
 def draw_current(axes: Axes, view: LiveView) -> None:
     """Draw the ring current at the points, against the time of the run."""
-    axes.plot(_elapsed(view), view.current, color=ACCENT)
+    axes.plot(elapsed_of(view), view.current, color=ACCENT)
     axes.set(xlabel="time (s)", ylabel=f"ring current ({pretty(view.current_units or 'mA')})")
     finite = view.current[np.isfinite(view.current)]
     axes.set_ylim(0, 1.1 * finite.max(initial=0.0) or 1.0)
@@ -167,14 +167,19 @@ def draw_current(axes: Axes, view: LiveView) -> None:
 
 def draw_pace(axes: Axes, view: LiveView) -> None:
     """Draw how many points were measured when."""
-    elapsed = _elapsed(view)
+    elapsed = elapsed_of(view)
     axes.plot(elapsed, np.arange(1, len(elapsed) + 1), color=ACCENT)
     axes.set(xlabel="time (s)", ylabel="events", ylim=(0, None))
     plain(axes)
 
 
-def _elapsed(view: LiveView) -> NDArray[np.float64]:
-    return np.array([e.time for e in view.summary.events]) - float(view.summary.start["time"])
+def elapsed_of(view: LiveView) -> NDArray[np.float64]:
+    """Seconds from the beginning to each event, without those between a run and its resumption."""
+    summary = view.summary
+    elapsed = np.array([e.time for e in summary.events]) - float(summary.start["time"])
+    for each in summary.resumptions:
+        elapsed[each["after"] :] -= each["idle"]
+    return elapsed
 
 
 def _ahead(view: LiveView) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import json
 import time
 
 import bluesky.plans as bp
+import numpy as np
 import pytest
 from bluesky import RunEngine
 from ophyd.sim import det
@@ -14,6 +15,7 @@ from skysteer.views import summarize
 from skysteer.views.follower import RunFollower
 from skysteer.views.interventions import InterventionPoint, gathered, in_words
 from skysteer.views.live_images import panel_images
+from skysteer.views.live_panels import elapsed_of
 from skysteer.views.run_state import page_state
 from skysteer.views.studio import Studio
 
@@ -132,6 +134,8 @@ def test_the_time_between_two_runs_is_not_that_of_the_scan(adaptive_run, tmp_pat
     writer = Journal(tmp_path / "journal")
     write(writer, [*first, *later])
     writer.close()
+    view = followed(tmp_path).run.scan.view()
+    assert (np.diff(elapsed_of(view)) < 500).all() and len(elapsed_of(view)) == 40
     summary = summarize(as_one_run(read_chain(tmp_path)))
     assert summary.seconds < 500 < summary.events[-1].time - summary.events[0].time
 
@@ -209,6 +213,17 @@ def test_points_time_and_dose_are_told_against_the_stop_rule(adaptive_run, journ
         ("pause", {"why": "look"}, "paused: look"),
         ("forbid", {"slow": [0, 1]}, "kept out of a zone (slow 0,1)"),
         ("inject", {"pixels": [[1, 2]] * 4}, "asked for pixels (1,2 1,2 1,2 and 1 more)"),
+        (
+            "resume",
+            {"resumed_from": "0123456789", "events": 1000, "differs": -1, "what": ""},
+            "went on with run 01234567 after 1,000 points",
+        ),
+        (
+            "resume",
+            {"resumed_from": "0123456789", "events": 9, "differs": 3, "what": "pixels"},
+            "went on with run 01234567 after 9 points; decision 3, made again, came out with "
+            "other pixels",
+        ),
         ("unheard-of", {}, "unheard-of"),
     ],
 )  # fmt: skip
