@@ -54,7 +54,7 @@ class MotorGP:
     >>> gp.update([[0.5, 5.0], [0.9, 1.0]], [2.0, -1.0])
     >>> mean, std = gp.predict([[0.5, 5.0], [0.0, 10.0]])
     >>> mean.round(3).tolist(), std.round(2).tolist()
-    ([2.0, 0.194], [0.0, 1.98])
+    ([2.0, 0.173], [0.0, 1.99])
     """
 
     def __init__(
