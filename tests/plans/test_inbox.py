@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -47,7 +48,9 @@ def visited(bench: Any) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("prefetch", [0, 4])
-def test_stop_does_not_wait_for_a_long_decision(bench: Any, inbox: Inbox, prefetch: int) -> None:
+def test_stop_does_not_wait_for_a_long_decision(
+    bench: Any, inbox: Inbox, prefetch: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """The agent takes a minute, and nobody gives it up: only a stop that is heard ends this."""
     # a twentieth of the grid is no decision of its own
     told = at_event(bench, 25, lambda: threading.Timer(0.3, inbox.stop, ["seen enough"]).start())
@@ -58,6 +61,8 @@ def test_stop_does_not_wait_for_a_long_decision(bench: Any, inbox: Inbox, prefet
     assert said(bench) == [("stop", "Ada", 25)]
     last = bench.decisions()[-1]
     assert (last["stop_reason"], last["count"]) == (outcome.stop_reason, 0)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_stop_ends_the_run_in_order_before_the_next_point(bench: Any, inbox: Inbox) -> None:
