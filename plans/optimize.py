@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,15 +9,12 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, cast
 
-import bluesky.plan_stubs as bps
-
 from ..agent import (
     MotorAgentServer,
     MotorReader,
     MotorSampler,
     MotorSpace,
     StopRule,
-    motor_sampler,
 )
 from ..workers import Caller, LocalWorker, Worker
 from .bad_points import TRY_AGAIN, BadPoints, Tally, bad_points
@@ -29,6 +25,7 @@ from .inbox import Inbox, Said
 from .logbook import Logbook, Plan
 from .optimize_advisor import MotorAdvisor
 from .optimize_decider import MotorDecider
+from .optimize_request import check_ranges, last_place, motor_rule, motor_space, sought
 from .optimize_targets import MotorGuard, TargetBook
 from .people import Ears, attend, wait_for_a_person
 from .point import Measurement, PerStep
@@ -40,13 +37,11 @@ from .request import (
     data_key,
     exposure_signals,
     prefetch_size,
-    stop_rule,
 )
 from .shutter import shutter_for_scan
 from .waiting import wait_for_future
 
 OBEYED = ("stop", "pause", "resume", "approve", "reject")  # of what people may say
-OF_RASTERS = ("coverage(", "expected_error(", "no_improvement(", "error(")  # no such rule here
 LISTED = 20  # points of a plan that is only listed, where its rule tells no number
 
 
@@ -162,10 +157,10 @@ def optimize(
     >>> found.stop_reason, abs(found.best["pitch"] - 1) < 0.3, abs(found.best["height"]) < 0.3
     ('20 points', True, True)
     """
-    motors, space = _space(args, inequalities, fixed, keep_out)
+    motors, space = motor_space(args, inequalities, fixed, keep_out)
     check_times(dwell, settle, decision_timeout)
     check_ears(approval, inbox)
-    rule = _rule(until, dwell)
+    rule = motor_rule(until, dwell)
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch must be a whole number, 1 or more, but {batch} came")
     ahead = prefetch_size(prefetch, batch)
@@ -173,10 +168,10 @@ def optimize(
     if key is not None and per_step is None:  # a step of one's own may read what steers
         check_key(detectors, key)
     timers = dict.fromkeys(exposure_signals(detectors, dwell), float(dwell or 0.0))
-    spec = {**_goal(agent), "space": space.describe(), "seed": int(seed)}
-    goal = _then(then, getattr(agent, "goal", spec["goal"]))
+    spec = {**sought(agent), "space": space.describe(), "seed": int(seed)}
+    goal = last_place(then, getattr(agent, "goal", spec["goal"]))
     blind, policy = shutter_for_scan(shutter), bad_points(on_bad_point)
-    yield from _check_ranges(space, motors)
+    yield from check_ranges(space, motors)
     if not (yield from is_executed()):  # but listed, to be checked or simulated
         points = space.region().spread(rule.budget(TargetBook.size) or LISTED, seed)
         targets = [space.position(where) for where in points]
@@ -271,71 +266,6 @@ class _ObeyedOnly:
     @paused.setter
     def paused(self, paused: bool) -> None:
         self._inbox.paused = paused
-
-
-def _space(
-    args: Sequence[Any],
-    inequalities: Sequence[Sequence[Any]],
-    fixed: Mapping[str, float] | None,
-    keep_out: Sequence[Mapping[str, Any]],
-) -> tuple[dict[str, Any], MotorSpace]:
-    """The motors by name, and their space."""
-    if not args or len(args) % 3:
-        raise ValueError(
-            f"optimize takes motor, low, high for each motor, but {len(args)} arguments came"
-        )
-    triples = [args[k : k + 3] for k in range(0, len(args), 3)]
-    limits = [(data_key(motor), float(low), float(high)) for motor, low, high in triples]
-    space = MotorSpace.of(limits, inequalities, fixed, keep_out)
-    return dict(zip(space.names, (motor for motor, *_ in triples), strict=True)), space
-
-
-def _goal(agent: str | Mapping[str, Any] | MotorSampler) -> dict[str, Any]:
-    if isinstance(agent, str | Mapping):
-        goal, options = motor_sampler(agent)
-        return {"goal": goal, "options": options}
-    if not isinstance(agent, MotorSampler):
-        raise ValueError(
-            "an agent is a goal, a mapping with 'goal', or an object with "
-            f"choose_positions(request); {agent!r} came"
-        )
-    return {"goal": type(agent).__qualname__, "options": {}}
-
-
-def _then(then: str | None, goal: str) -> dict[str, Any] | None:
-    if then not in (None, "best", "stay"):
-        raise ValueError(f"then takes 'best' or 'stay', but {then!r} came")
-    best = then == "best" or (then is None and goal == "optimum")
-    return {"to": "best"} if best else None
-
-
-def _rule(until: StopRule | str, dwell: float | None) -> StopRule:
-    rule = stop_rule(until, dwell)
-    if any(name in repr(rule) for name in OF_RASTERS):
-        raise ValueError(
-            f"until={rule!r} looks at a raster's map, and motors have none: "
-            "use points(60), time(600) or dose(60)"
-        )
-    return rule
-
-
-def _check_ranges(space: MotorSpace, motors: Mapping[str, Any]) -> Plan:
-    """Refuse limits that a motor may not reach, be its check a function or a coroutine."""
-    objections: list[str] = []
-
-    async def ask(name: str, end: float) -> None:
-        try:
-            verdict = getattr(motors[name], "check_value", lambda _: None)(end)
-            if inspect.isawaitable(verdict):
-                await verdict
-        except Exception as error:
-            objections.append(f"motor {name!r} may not reach {end:g} ({error}): shorten its range")
-
-    # Answers do not come back through the message: one that is replayed has none.
-    ends = [(name, end) for name in space.names for end in space.limits(name)]
-    yield from bps.wait_for([partial(ask, *each) for each in ends])
-    if objections:
-        raise ValueError(objections[0])
 
 
 def _described(advisor: MotorAdvisor, goal: str, timeout: float) -> Plan:
