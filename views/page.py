@@ -54,6 +54,7 @@ tbody th { color: var(--soft) }
 .settings tbody th { width: 14rem }
 thead th { font-weight: 600 }
 td { overflow-wrap: anywhere }
+.people td:nth-child(2) { white-space: nowrap }
 .times th:not(:first-child), .times td { text-align: right; padding: .3rem 0 .3rem .8rem;
   white-space: nowrap }
 pre { background: var(--tint); border: 1px solid var(--line); padding: .8rem 1rem;
@@ -119,7 +120,7 @@ def settings_table(pairs: Mapping[str, Any]) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], kind: str = "") -> str:
-    """A table with a head; of the kind ``times`` where it holds numbers."""
+    """A table with a head; of the kind ``times`` where it holds numbers, or ``people``."""
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row">{escape(str(first))}</th>'

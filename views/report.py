@@ -143,7 +143,7 @@ def _people(summary: RunSummary) -> list[str]:
     if not rows:
         nobody = "Nobody intervened." if shares else "The plan steered; nobody intervened."
         return [*parts, element("p", nobody)]
-    return [*parts, table(("when", "who", "what", "after readings"), rows)]
+    return [*parts, table(("when", "who", "what", "after readings"), rows, "people")]
 
 
 def _spread(summary: RunSummary) -> list[str]:
