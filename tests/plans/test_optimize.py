@@ -99,7 +99,7 @@ def test_events_are_ordinary_and_decisions_say_why(mirror):
 
 @pytest.mark.parametrize("path", ["light", "full"])
 def test_every_decision_can_be_made_again_from_the_documents(mirror, path):
-    mirror.RE(plan(mirror, {"goal": "optimum", "path": path}, until="points(9)", batch=2))
+    mirror.RE(plan(mirror, {"goal": "optimum", "path": path}, until="points(8)", batch=2))
     record = mirror.documents()[0][1]["skysteer"]
     space = MotorSpace.from_description(record["space"])
     log = MotorReader(space, record["key"]).read(mirror.documents()).log
