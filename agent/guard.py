@@ -225,6 +225,7 @@ class Guard:
         return [*turns, dict(position)]
 
     def _is_reachable(self, place: tuple[float, float]) -> bool:
+        """Whether a way may turn there: by the motors' limits, if need be beside the grid."""
         try:
             self.check(dict(zip((axis.name for axis in self._axes), place, strict=True)))
         except Exception:

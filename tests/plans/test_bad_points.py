@@ -266,14 +266,14 @@ def test_a_recovery_plan_is_run_under_the_guard(faulty: Any) -> None:
 
 def test_a_recovery_plan_does_not_get_past_the_guard(faulty: Any) -> None:
     def astray() -> Any:
-        yield from bps.mv(faulty.x, 2.0)
+        yield from bps.mv(faulty.x, 27.0)
 
     faulty.x.fails = times(1, STALL)
     policy = BadPoints(stalled=("recover", "skip"), recover=astray)
-    zone = {"polygon": [[-1, 1.5], [-1, 2.5], [30, 2.5], [30, 1.5]]}
+    zone = {"polygon": [[-1, 24.6], [-1, 30], [30, 30], [30, 24.6]]}  # beside the grid
     assert faulty.scan(AGENT, on_bad_point=policy, keep_out=[zone], **OPTIONS).points == 40
     assert "kept out" in interventions(faulty)[0][1]["failed"]
-    assert 2.0 not in faulty.x.sent
+    assert 27.0 not in faulty.x.sent
 
 
 def test_a_person_may_be_called(faulty: Any) -> None:
