@@ -21,9 +21,10 @@ demo: setup
 	$(BIN)/skysteer demo --out demo-run
 
 # Real processes on a shared machine: what fails is tried once more, and the summary counts it.
-# Three at a time on two cores, since many tests wait for processes, motors and counts.
+# Three files at a time on two cores, since many tests wait for processes, motors and counts; in their
+# order, as else the long ones come last and alone.
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m 'not soak' --reruns 1 -r fER
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'not soak' --reruns 1 -r fER
 
 lint: setup
 	$(BIN)/ruff check .
