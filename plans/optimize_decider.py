@@ -12,7 +12,7 @@ from bluesky.protocols import Reading
 from event_model import DataKey
 
 from ..agent import MotorReader, Orders, Progress, StopRule, standing_orders
-from .decider import PATIENCE, REJECTED, FutureStatus
+from .decider import PATIENCE, REJECTED
 from .optimize_advisor import MotorAdvisor, MotorQuestion
 from .optimize_targets import (
     MotorBatch,
@@ -22,6 +22,7 @@ from .optimize_targets import (
     last_motor_word,
     motor_data_keys,
 )
+from .status import FutureStatus, done
 
 
 class MotorDecider:
@@ -154,7 +155,7 @@ class MotorDecider:
                 self._future = self._advisor.submit_last(question, reason, given_up)
             self.ask()
         if self._future is None:
-            self._future = _done(self._over("nothing is left to measure"))
+            self._future = done(self._over("nothing is left to measure"))
         return FutureStatus(self._future)
 
     def read(self) -> dict[str, Reading[Any]]:
@@ -217,9 +218,3 @@ class MotorDecider:
         if latest < max(self._size, PATIENCE):
             return ""
         return f"no usable reading in the last {latest} points: check the detector and the motors"
-
-
-def _done(batch: MotorBatch) -> Future[MotorBatch]:
-    future: Future[MotorBatch] = Future()
-    future.set_result(batch)
-    return future
