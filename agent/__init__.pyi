@@ -32,6 +32,7 @@ from .route import path_length, tour
 from .sampler import Choice, Request, Sampler
 from .scan_agent import ScanAgent
 from .scanned_grid import grid_of_positions, scanned_grid, steering_key
+from .segment import kept_lengths, segments_of
 from .slads import SladsNet
 from .spread import Spread
 from .stage_time import StageTime
@@ -110,6 +111,7 @@ __all__ = [
     "grid_of_positions",
     "halton_pixels",
     "keep_out_zone",
+    "kept_lengths",
     "largest_batch",
     "make_sampler",
     "motor_sampler",
@@ -119,6 +121,7 @@ __all__ = [
     "points",
     "sampler_names",
     "scanned_grid",
+    "segments_of",
     "standing_orders",
     "steering_key",
     "subgrid_pixels",

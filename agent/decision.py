@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import ErrorEstimate
+from .segment import segment_lengths, segments_of
 
 EXPECTATION = ("expected_error", "error_low", "error_high", "error_rms")
 NUMBERS = (*EXPECTATION, "ms", "cpu_ms")
@@ -41,6 +42,14 @@ class Decision:
         Four times in five the map's NRMSE lies between; NaN where that is not known.
     error_rms : float
         Root mean square error expected of the map, in the readings' unit; NaN likewise.
+    lengths : (S,) ndarray of int64
+        How many pixels each segment has that is flown over; all 1, unless given, where the stage
+        stops at every pixel.
+
+    Raises
+    ------
+    ValueError
+        If the segments are not the pixels' own, or not straight.
     """
 
     number: int
@@ -55,6 +64,14 @@ class Decision:
     error_low: float = float("nan")
     error_high: float = float("nan")
     error_rms: float = float("nan")
+    lengths: NDArray[np.int64] = None  # pyright: ignore[reportAssignmentType]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", segment_lengths(self.lengths, self.pixels))
+
+    def segments(self, since: int = 0) -> list[NDArray[np.int64]]:
+        """(L, 2) pixels of each segment, without the first ``since`` pixels of the batch."""
+        return segments_of(self.pixels, self.lengths, since)
 
     @property
     def estimate(self) -> ErrorEstimate:
@@ -70,6 +87,7 @@ class Decision:
             "number": self.number,
             "pixels": self.pixels.tolist(),
             "scores": [_or_none(s) for s in self.scores],
+            "lengths": self.lengths.tolist(),
             "source": self.source,
             "seen": self.seen,
             "digest": self.digest,
@@ -87,6 +105,7 @@ class Decision:
             source=data["source"],
             seen=data["seen"],
             digest=data["digest"],
+            lengths=data["lengths"],
             **numbers,
         )
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .detour import is_clear, way_round
 from .grid import Axis, ScanGrid
 from .keep_out import Zone
+from .segment import inner
 
 ROUNDING = 1e-6  # of a step, which is a difference of positions that may be large
 
@@ -81,7 +82,13 @@ class Guard:
                 f"0, but {step} came"
             )
 
-    def vet(self, suggested: ArrayLike, taken: NDArray[np.bool_], most: int) -> Verdict:
+    def vet(
+        self,
+        suggested: ArrayLike,
+        taken: NDArray[np.bool_],
+        most: int,
+        lengths: ArrayLike | None = None,
+    ) -> Verdict:
         """Let through at most ``most`` targets of a batch.
 
         Parameters
@@ -92,6 +99,8 @@ class Guard:
             Pixels that have a valid observation or are on their way.
         most : int
             What is left of the budget.
+        lengths : (S,) array-like of int, optional
+            How many of them each segment has: between its ends what is measured may be flown over.
 
         Notes
         -----
@@ -99,11 +108,12 @@ class Guard:
         """
         batch = np.asarray(suggested, dtype=np.float64).reshape(-1, 2)
         free = ~taken
+        over = np.zeros(len(batch), dtype=bool) if lengths is None else inner(np.array(lengths))
         accepted: list[tuple[int, int]] = []
         index: list[int] = []
         refused: Counter[str] = Counter()
         for k, (row, column) in enumerate(batch):
-            why = self._objection(row, column, free)
+            why = self._objection(row, column, free, over[k])
             if why is None and len(accepted) >= most:
                 why = "budget spent"
             if why is not None:
@@ -126,14 +136,16 @@ class Guard:
             zones |= zone.covers(slow, fast)
         return zones
 
-    def _objection(self, row: float, column: float, free: NDArray[np.bool_]) -> str | None:
+    def _objection(
+        self, row: float, column: float, free: NDArray[np.bool_], flown_over: bool
+    ) -> str | None:
         if not (math.isfinite(row) and math.isfinite(column)):
             return "not finite"
         if row != int(row) or column != int(column):
             return "no whole pixel"
         if not (0 <= row < self.grid.shape[0] and 0 <= column < self.grid.shape[1]):
             return "off the grid"
-        if not free[int(row), int(column)]:
+        if not (flown_over or free[int(row), int(column)]):
             return "already measured"
         try:
             return self.objection(self.grid.position((int(row), int(column))))

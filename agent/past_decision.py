@@ -63,6 +63,7 @@ class PastDecision:
                 source=str(said["source"]),
                 seen=int(said["seen"]),
                 digest=str(said["digest"]),
+                lengths=_lengths(said.get("lengths")),
                 **{key: float(said.get(key, np.nan)) for key in NUMBERS},  # 0.1 had no band
             ),
             pending=_pixels(
@@ -75,3 +76,8 @@ class PastDecision:
 
 def _pixels(rows: Any, columns: Any, count: int) -> NDArray[np.int64]:
     return np.column_stack([rows[:count], columns[:count]]).astype(np.int64).reshape(-1, 2)
+
+
+def _lengths(padded: Any) -> Any:
+    """Without the padding; None where each pixel is a segment, as it was before there were any."""
+    return None if padded is None else [int(length) for length in padded if length > 0]

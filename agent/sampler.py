@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import ErrorEstimate, SparseScan
+from .segment import segment_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +72,15 @@ class Choice:
         Four times in five the true one lies between; NaN where that is not known.
     error_rms : float
         Root mean square error expected, in the values' unit; NaN where it has no idea.
+    lengths : (S,) ndarray of int64
+        How many pixels each segment has, in order, where the stage may fly over them; all 1
+        unless given.
 
     Raises
     ------
     ValueError
-        If a pixel is not whole, or there are scores for some pixels only.
+        If a pixel is not whole, there are scores for some pixels only, or the segments are not
+        the pixels' own, or not straight.
     """
 
     pixels: NDArray[np.int64]
@@ -84,6 +89,7 @@ class Choice:
     error_low: float = float("nan")
     error_high: float = float("nan")
     error_rms: float = float("nan")
+    lengths: NDArray[np.int64] = None  # pyright: ignore[reportAssignmentType]
 
     @classmethod
     def estimated(
@@ -102,6 +108,7 @@ class Choice:
             raise ValueError(f"{len(given)} pixels came with {len(scores)} scores: give one each")
         object.__setattr__(self, "pixels", given.astype(np.int64))
         object.__setattr__(self, "scores", scores if len(scores) else np.full(len(given), np.nan))
+        object.__setattr__(self, "lengths", segment_lengths(self.lengths, self.pixels))
 
 
 @runtime_checkable

@@ -26,6 +26,7 @@ from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
 from .route import tour
 from .sampler import Choice, Request, Sampler
+from .segment import kept_lengths
 from .stage_time import StageTime
 from .stopping import Progress, StopRule, parse, watches_error
 
@@ -125,12 +126,14 @@ class ScanAgent:
         position = self._position(on_the_way)
         source, choice = self._choose(request)
         order = np.arange(len(choice.pixels))
-        if source != "start" and not getattr(self.sampler, "ordered", False):
+        ordered = getattr(self.sampler, "ordered", False) or len(choice.lengths) < len(order)
+        if source != "start" and not ordered:
             order = tour(choice.pixels, position, self._stage)
         return Decision(
             number=request.number,
             pixels=choice.pixels[order],
             scores=choice.scores[order],
+            lengths=choice.lengths,
             source=source,
             seen=len(self.observations),
             digest=self._digest(request, position),
@@ -268,7 +271,9 @@ class ScanAgent:
         choice = self._asked(replace(request, pending=pending, num=rest))
         pixels = np.concatenate([drawn, choice.pixels])[: request.num]
         scores = np.concatenate([np.full(len(drawn), np.nan), choice.scores])[: request.num]
-        return self.name, replace(choice, pixels=pixels, scores=scores)
+        lengths = np.concatenate([np.ones(len(drawn), np.int64), choice.lengths])
+        lengths = kept_lengths(lengths, np.arange(len(pixels)))
+        return self.name, replace(choice, pixels=pixels, scores=scores, lengths=lengths)
 
     def _asked(self, request: Request) -> Choice:
         choice = self.sampler.choose(request)

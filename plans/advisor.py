@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import AgentServer, Decision, Guard, Observation, Zone
+from ..agent import AgentServer, Decision, Guard, Observation, Zone, kept_lengths
 from ..workers import Caller, WorkerDiedError
 from .batch import Batch, Pixels
 
@@ -207,8 +207,15 @@ class Advisor:
 
     def vet(self, question: Question, decision: Decision) -> Batch:
         """Let through of a decision what the guard lets through."""
-        verdict = self.guard(question.zones).vet(decision.pixels, question.taken, question.num)
-        vetted = replace(decision, pixels=verdict.pixels, scores=decision.scores[verdict.index])
+        verdict = self.guard(question.zones).vet(
+            decision.pixels, question.taken, question.num, decision.lengths
+        )
+        vetted = replace(
+            decision,
+            pixels=verdict.pixels,
+            scores=decision.scores[verdict.index],
+            lengths=kept_lengths(decision.lengths, verdict.index),
+        )
         refusals = ", ".join(f"{n} {why}" for why, n in verdict.refused.items())
         note = f"guard refused {refusals}" if refusals else ""
         over = "" if len(vetted.pixels) else note or "nothing is left to measure"

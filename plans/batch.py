@@ -56,7 +56,7 @@ class Batch:
         Parameters
         ----------
         length : int
-            Length of the arrays, the shorter ones padded with -1 and NaN: an event's shapes are
+            Length of the arrays, the shorter ones padded with -1, 0 and NaN: an event's shapes are
             fixed.
         waited_ms : float
             How long the scan stood still for it.
@@ -71,6 +71,7 @@ class Batch:
             "rows": _padded(decision.pixels[:, 0], length, -1),
             "columns": _padded(decision.pixels[:, 1], length, -1),
             "scores": _padded(decision.scores, length, np.nan),
+            "lengths": _padded(decision.lengths, length, 0),
             "count": len(decision.pixels),
             "asked": self.asked,
             "refused": self.refused,
@@ -127,7 +128,13 @@ def data_keys(length: int, source: str) -> dict[str, DataKey]:
             "stop",
         ),
         ("number", "<f8", 0): (*EXPECTATION, "ms", "cpu_ms", "waited_ms"),
-        ("array", "<i8", 1): ("rows", "columns", "pending_rows", "pending_columns"),
+        ("array", "<i8", 1): (
+            "rows",
+            "columns",
+            "lengths",
+            "pending_rows",
+            "pending_columns",
+        ),
         ("array", "<f8", 1): ("scores",),
     }
     text = DataKey(source=source, dtype="string", shape=[])

@@ -330,6 +330,7 @@ class Decider:
             self._last_word("").decision,
             pixels=_pixels(wanted),
             scores=np.full(len(wanted), np.nan),
+            lengths=None,
             source=INJECTED,
         )
         # Where the guard lets nothing through, the agent goes on.

@@ -56,7 +56,9 @@ def what_differs(again: Batch | None, past: PastDecision) -> str:
     """Compare a decision with that of the past: ``digest``, ``pixels`` or nothing differs."""
     if again is None or again.decision.digest != past.decision.digest:
         return "digest"
-    return "" if np.array_equal(again.decision.pixels, past.decision.pixels) else "pixels"
+    new, old = again.decision, past.decision
+    same = np.array_equal(new.pixels, old.pixels) and np.array_equal(new.lengths, old.lengths)
+    return "" if same else "pixels"
 
 
 def _in_this_process(spec: Mapping[str, Any]) -> LocalWorker:
