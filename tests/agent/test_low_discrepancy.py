@@ -17,6 +17,7 @@ from skysteer.agent import (
     halton_pixels,
     subgrid_pixels,
 )
+from skysteer.agent.low_discrepancy import scrambled_halton
 from skysteer.models import SparseScan
 
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 20))
@@ -118,3 +119,10 @@ def test_random_pixels_favour_none() -> None:
         counts[pixels[:, 0], pixels[:, 1]] += 1
     assert counts.sum() == 6000
     assert chisquare(counts.ravel()).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**40])
+@pytest.mark.parametrize("num", [0, 1, 2, 4000])
+def test_the_scrambled_halton_sequence_is_that_of_scipy(num, seed):
+    theirs = qmc.Halton(2, scramble=True, rng=np.random.default_rng(seed)).random(num)
+    assert_array_equal(scrambled_halton(num, seed), theirs)
