@@ -85,7 +85,7 @@ def test_what_was_said_before_the_scan_holds_from_its_first_point(bench: Any, in
 
 def test_a_forbidden_region_is_left_at_once_and_not_entered_again(bench: Any, inbox: Inbox) -> None:
     told = at_event(bench, 13, lambda: inbox.forbid((5.5, 15.5), (0, 24)))
-    bench.scan(bench.own("Steepest"), until="points(120)", batch=10, prefetch=5, inbox=inbox)
+    bench.scan(bench.sampler("Steepest"), until="points(120)", batch=10, prefetch=5, inbox=inbox)
     assert told[0].result(FOREVER) == "taken"
     assert any(5 < row < 16 for row, _ in visited(bench)[:13]), "it was measured there before"
     assert not any(5 < row < 16 for row, _ in visited(bench)[13:])
@@ -110,7 +110,7 @@ def test_a_polygon_is_forbidden_and_allowed_again_by_its_number(bench: Any, inbo
 def test_injected_pixels_are_measured_next_and_once(bench: Any, inbox: Inbox) -> None:
     wanted = [(0, 0), (19, 24), (10, 12)]
     at_event(bench, 12, lambda: inbox.inject(wanted))
-    bench.scan(bench.own("Steepest"), until="points(60)", batch=10, inbox=inbox)
+    bench.scan(bench.sampler("Steepest"), until="points(60)", batch=10, inbox=inbox)
     assert visited(bench)[20:23] == wanted, "after the batch under way"
     assert len(set(visited(bench))) == len(bench.events()) == 60
     sources = [d["source"] for d in bench.decisions()]
@@ -144,9 +144,9 @@ def test_more_pixels_than_a_batch_has_are_measured_in_several(bench: Any, inbox:
 def test_what_makes_no_sense_is_refused_recorded_and_changes_nothing(
     bench: Any, inbox: Inbox, say: Any, why: str
 ) -> None:
-    bench.scan(bench.own("Steepest"), until="points(15)", batch=5)
+    bench.scan(bench.sampler("Steepest"), until="points(15)", batch=5)
     told = at_event(bench, 3, lambda: say(inbox))
-    bench.scan(bench.own("Steepest"), until="points(15)", batch=5, inbox=inbox)
+    bench.scan(bench.sampler("Steepest"), until="points(15)", batch=5, inbox=inbox)
     with pytest.raises(ValueError, match=why):
         told[0].result(FOREVER)
     assert said(bench) == [("refused", "Ada", 3)]
@@ -164,7 +164,7 @@ def test_a_measured_pixel_is_not_measured_again_for_the_asking(bench: Any, inbox
 
 def test_rejected_targets_are_left_out_and_never_suggested_again(bench: Any, inbox: Inbox) -> None:
     at_event(bench, 12, lambda: inbox.reject())
-    bench.scan(bench.own("Steepest"), until="points(100)", batch=10, prefetch=5, inbox=inbox)
+    bench.scan(bench.sampler("Steepest"), until="points(100)", batch=10, prefetch=5, inbox=inbox)
     rejected = [tuple(p) for p in details(bench, "reject")[0]["pixels"]]
     assert rejected == bench.batches()[1][2:]
     assert not set(rejected) & set(visited(bench))
@@ -217,9 +217,9 @@ def test_a_scan_that_waits_for_approval_can_be_stopped_and_paused(bench: Any, in
 
 
 def test_a_pause_by_the_inbox_is_a_pause_of_the_runengine(bench: Any, inbox: Inbox) -> None:
-    bench.scan(bench.own("Steepest"), until="points(40)", batch=10)
+    bench.scan(bench.sampler("Steepest"), until="points(40)", batch=10)
     told = at_event(bench, 15, lambda: inbox.pause("look at the sample"))
-    plan = bench.plan(bench.own("Steepest"), until="points(40)", batch=10, inbox=inbox)
+    plan = bench.plan(bench.sampler("Steepest"), until="points(40)", batch=10, inbox=inbox)
     bench.start(plan)
     assert bench.RE.state == "paused" and inbox.paused
     assert told[0].result(0) == "taken"
