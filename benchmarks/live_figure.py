@@ -6,15 +6,27 @@ point to point without and with the picture, in turns (ABBA), which tells too wh
 process takes from the machine.
 
     python benchmarks/live_figure.py --points 400 --rounds 4 [--picture live.png]
+
+With ``--page`` the same of the web page, which has no callback: the scan writes its journal with
+and without it, and `skysteer monitor` follows that while a reader asks once a second, as a browser
+does.  Each pair of scans gives one ratio of their times; told are the median, the least and the
+most.
+
+    python benchmarks/live_figure.py --page --points 400 --rounds 6
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import subprocess
+import sys
 import tempfile
 import threading
 import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +36,7 @@ from bluesky import RunEngine
 
 from skysteer.plans import adaptive_scan
 from skysteer.simulators import SoftMicroscope
+from skysteer.storage import Journal
 from skysteer.views import LiveMap
 
 SIDE = 512
@@ -57,7 +70,9 @@ def _cpu_of_threads(name: str) -> float:
     return sum(t.user_time + t.system_time for t in psutil.Process().threads() if t.id in ids)
 
 
-def scan(points: int, watched: Watched | None, seed: int) -> tuple[list[float], float]:
+def scan(
+    points: int, watched: Callable[[str, Any], object] | None, seed: int
+) -> tuple[list[float], float]:
     """Scan; returns the times of the points and the seconds that it took."""
     microscope = SoftMicroscope(shape=(SIDE, SIDE), real_time=True, dwell=0.01, seed=1)
     end = (SIDE - 1) * 0.1
@@ -113,13 +128,82 @@ def measure(points: int, rounds: int, picture: Path) -> dict[str, float]:
     }
 
 
+@contextlib.contextmanager
+def page(folder: Path) -> Iterator[psutil.Process]:
+    """The web page of a folder, with somebody who looks at it."""
+    command = [sys.executable, "-m", "skysteer", "monitor", "--no-browser", "--out", folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None
+        url = served.stdout.readline().split()[1]
+        with subprocess.Popen([sys.executable, __file__, "--read", url]) as reader:
+            try:
+                yield psutil.Process(served.pid)
+            finally:
+                reader.terminate()
+                served.terminate()
+
+
+def read_page(url: str) -> None:
+    """Ask where the scan stands, and fetch each new drawing, as the page's script does."""
+    shown = 0
+    with contextlib.suppress(OSError):
+        while True:
+            with urllib.request.urlopen(f"{url}state?shown={shown}") as answer:
+                told = json.load(answer)
+            if told["drawn"] != shown and told["images"]:
+                with contextlib.suppress(urllib.request.HTTPError):  # a newer one is there
+                    for k in range(len(told["images"])):
+                        urllib.request.urlopen(f"{url}image/{told['drawn']}/{k}.png").read()
+                    shown = told["drawn"]
+            time.sleep(1.0)
+
+
+def measure_page(points: int, pairs: int) -> dict[str, float]:
+    """Scan without and with the page, in turns."""
+    ratios: list[float] = []
+    seconds = cpu = 0.0
+    scan(50, None, 0)
+    for k in range(pairs):
+        took: dict[bool, float] = {}
+        for shown in (False, True) if k % 2 else (True, False):
+            with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+                process = stack.enter_context(page(Path(folder))) if shown else None
+                before = _cpu(process)
+                journal = stack.enter_context(contextlib.closing(Journal(Path(folder) / "journal")))
+                took[shown] = scan(points, journal, k + 1)[1]
+                if process is not None:
+                    seconds += took[shown]
+                    cpu += _cpu(process) - before
+        ratios.append(took[True] / took[False])
+    return {
+        "pairs": pairs,
+        "seconds_of_a_scan": seconds / pairs,
+        "page_cpu_share": cpu / seconds,
+        "slower_by": float(np.median(ratios)) - 1,
+        "slower_by_least": min(ratios) - 1,
+        "slower_by_most": max(ratios) - 1,
+    }
+
+
+def _cpu(process: psutil.Process | None) -> float:
+    """Processor seconds of a process so far."""
+    return sum(process.cpu_times()[:2]) if process else 0.0
+
+
 def main() -> None:
     """Measure, and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=400, help="of each scan")
     parser.add_argument("--rounds", type=int, default=4, help="scans of each kind")
     parser.add_argument("--picture", type=Path, help="keep the last picture here")
+    parser.add_argument("--page", action="store_true", help="what the web page costs, instead")
+    parser.add_argument("--read", metavar="URL", help="look at a page until it is gone")
     asked = parser.parse_args()
+    if asked.read:
+        return read_page(asked.read)
+    if asked.page:
+        outcome = measure_page(asked.points, asked.rounds)
+        return print(json.dumps({name: round(value, 5) for name, value in outcome.items()}))
     with tempfile.TemporaryDirectory() as folder:
         outcome = measure(asked.points, asked.rounds, asked.picture or Path(folder) / "live.png")
     print(json.dumps({name: round(value, 5) for name, value in outcome.items()}))

@@ -15,6 +15,7 @@ import skysteer
 ROOT = Path(skysteer.__file__).parent
 ROOMS = (
     "agent",
+    "cli",
     "devices",
     "models",
     "plans",
@@ -51,7 +52,7 @@ def test_the_examples_in_docstrings_are_right(name):
     ("statement", "absent"),
     [
         ("from skysteer.plans import adaptive_scan", ("torch", "tiled", "skimage", "ophyd")),
-        ("import skysteer.cli", ("torch", "bluesky", "matplotlib", "numpy", "IPython")),
+        ("from skysteer.cli import app", ("torch", "bluesky", "matplotlib", "numpy", "IPython")),
         ("from skysteer.views import LiveMap", ("torch", "matplotlib", "IPython")),
         ("from skysteer.devices import ScanStage", ("torch", "tiled", "caproto.server")),
         ("from skysteer.agent import ScanAgent", ("torch", "bluesky", "ophyd")),

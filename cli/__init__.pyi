@@ -1,0 +1,3 @@
+from .program import app, main
+
+__all__ = ["app", "main"]
