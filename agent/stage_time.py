@@ -85,28 +85,89 @@ class StageTime:
         way = np.subtract(np.asarray(stop, float), np.asarray(start, float)).reshape(-1, 2)
         return _moves(way, self._axes())
 
-    def between(self, stops: ArrayLike) -> NDArray[np.float64]:
-        """(K, K) s from each of (K, 2) places to each."""
-        return _between(np.asarray(stops, float).reshape(-1, 2), self._axes())
+    def between(self, stops: ArrayLike, others: ArrayLike | None = None) -> NDArray[np.float64]:
+        """(K, L) s from each of (K, 2) places to each of (L, 2), or to each of the first."""
+        here = np.asarray(stops, float).reshape(-1, 2)
+        there = here if others is None else np.asarray(others, float).reshape(-1, 2)
+        return _between(here, there, self._axes())
 
     def travel(self, stops: ArrayLike) -> float:
         """S in motion along (K, 2) places in their order."""
         stops = np.asarray(stops, float).reshape(-1, 2)
         return float(self.moves(stops[:-1], stops[1:]).sum())
 
-    def clock(self, stops: ArrayLike, start: ArrayLike | None = None) -> NDArray[np.float64]:
+    def clock(
+        self,
+        stops: ArrayLike,
+        start: ArrayLike | None = None,
+        lengths: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
         """(K,) s after which each of (K, 2) points is measured, in their order.
 
-        The way from ``start``, where that is given, counts.
+        The way from ``start``, where that is given, counts; of ``lengths`` above 1 so many of them
+        are flown over, in pixels.
         """
         stops = np.asarray(stops, float).reshape(-1, 2)
-        first = stops[:1] if start is None else np.asarray(start, float).reshape(1, 2)
-        before = np.concatenate([first, stops[:-1]])
-        return np.cumsum(self.moves(before, stops) + self.exposure)
+        if lengths is None or len(lengths) == len(stops):
+            return self._clock(stops, stops, np.full(len(stops), self.exposure), start)
+        last = np.cumsum(lengths) - 1
+        first = last - lengths + 1
+        ends = np.rint(np.stack([stops[first], stops[last]], axis=1)).astype(np.int64)
+        lines = self.lines(ends)
+        begins, finals = self.places(ends)
+        done = self._clock(begins, finals, lines[:, 0], start)
+        left = np.repeat(last, lengths) - np.arange(len(stops))  # pixels of the line behind each
+        behind = np.where(left > 0, lines[:, 1].repeat(lengths), 0.0)
+        return done.repeat(lengths) - behind - left * lines[:, 2].repeat(lengths)
 
-    def path(self, stops: ArrayLike, start: ArrayLike | None = None) -> float:
+    def path(
+        self,
+        stops: ArrayLike,
+        start: ArrayLike | None = None,
+        lengths: NDArray[np.int64] | None = None,
+    ) -> float:
         """S to measure (K, 2) points in their order; as `clock`."""
-        return float(self.clock(stops, start)[-1]) if len(np.asarray(stops)) else 0.0
+        return float(self.clock(stops, start, lengths)[-1]) if len(np.asarray(stops)) else 0.0
+
+    def _clock(
+        self,
+        begins: NDArray[np.float64],
+        finals: NDArray[np.float64],
+        seconds: NDArray[np.float64],
+        start: ArrayLike | None,
+    ) -> NDArray[np.float64]:
+        first = begins[:1] if start is None else np.asarray(start, float).reshape(1, 2)
+        before = np.concatenate([first, finals[:-1]])
+        return np.cumsum(self.moves(before, begins) + seconds)
+
+    def lines(self, ends: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(S, 3) s of segments of pixels: in all, of that to come to rest, and of each pixel.
+
+        Parameters
+        ----------
+        ends : (S, 2, 2) ndarray
+            First and last pixel of each, the same of a point, which the stage stops at.
+        """
+        way = np.abs(np.diff(ends, axis=1)[:, 0])
+        bins, axis = way.max(axis=1) + 1, np.argmax(way, axis=1)
+        each = np.maximum(self.dwell, 1.0 / np.asarray(self.speed)[axis])
+        ramp = np.array(self.acceleration)[axis] / (each * np.array(self.speed)[axis])
+        flown = self.settle + self.overhead + bins * each + 2 * ramp
+        behind = self.overhead + ramp
+        return np.stack([np.where(bins > 1, flown, self.exposure), behind, each], axis=-1)
+
+    def places(self, ends: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(S, 2) places from which segments are flown, and where the stage then comes to rest.
+
+        Before the first pixel's edge there is the way to gather speed, behind the last one's the
+        way to lose it; a point is its own place.  As `lines`.
+        """
+        first, last = ends[:, 0], ends[:, 1]
+        speed = np.array(self.speed)
+        each = np.maximum(self.dwell, 1.0 / speed)
+        run = np.array(self.acceleration) / (each * speed) / each / 2
+        out = np.sign(np.subtract(last, first)) * (0.5 + run)
+        return first - out, last + out
 
     def line(self, length: float, bins: int, axis: int = 1) -> tuple[float, float]:
         """Time of a straight line flown at constant speed, and the way to gather it.
@@ -201,12 +262,12 @@ def _moves(way, axes):
 
 
 @njit(cache=True)
-def _between(stops, axes):
-    seconds = np.empty((len(stops), len(stops)))
-    for i in range(len(stops)):
-        for k in range(len(stops)):
-            slow = _axis(stops[k, 0] - stops[i, 0], axes[0])
-            seconds[i, k] = max(slow, _axis(stops[k, 1] - stops[i, 1], axes[1]))
+def _between(here, there, axes):
+    seconds = np.empty((len(here), len(there)))
+    for i in range(len(here)):
+        for k in range(len(there)):
+            slow = _axis(there[k, 0] - here[i, 0], axes[0])
+            seconds[i, k] = max(slow, _axis(there[k, 1] - here[i, 1], axes[1]))
     return seconds
 
 

@@ -1,0 +1,52 @@
+"""A sampler whose batches are flown: segments by its own gains, and points where they pay more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .batch_size import largest_batch
+from .flying import Flight
+from .sampler import Choice, Request, Sampler
+from .stage_time import StageTime
+
+SEGMENTS = 0.5  # of a batch's pixels; where fewer lie on segments, points are chosen as without
+
+
+class Flyer:
+    """Chooses segments by what a sampler expects to gain, or lets it choose points.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        One without ``gains`` chooses points.
+    stage : StageTime
+        In pixels.
+    blocked : (B, 2) ndarray of int64
+        May not be flown over; the first of a request's unavailable pixels.
+    """
+
+    def __init__(self, sampler: Sampler, stage: StageTime, blocked: NDArray[np.int64]) -> None:
+        self._sampler, self._stage, self._blocked = sampler, stage, blocked
+        self._flight: Flight | None = None
+
+    def choose(self, request: Request) -> Choice:
+        """Choose up to ``request.num`` pixels, on segments as a rule."""
+        ask = getattr(self._sampler, "gains", None)
+        gains = None if ask is None or not len(request.scan.values) else ask(request)
+        if gains is None:
+            return self._points(request)
+        if self._flight is None:
+            self._flight = Flight(request.scan.shape, self._stage)
+        pending = request.pending[len(self._blocked) :]
+        flown = self._flight.choose(gains, request.num, pending, self._blocked)
+        if flown.lengths[flown.lengths > 1].sum() < SEGMENTS * max(1, flown.lengths.sum()):
+            return self._points(request)
+        e = gains.estimate
+        return Choice(flown.pixels, flown.scores, e.nrmse, e.low, e.high, e.rms, flown.lengths)
+
+    def _points(self, request: Request) -> Choice:
+        most = largest_batch(self._stage, request.scan.shape)
+        return self._sampler.choose(replace(request, num=min(request.num, most)))

@@ -1,0 +1,35 @@
+"""What a sampler expects to gain by each pixel: what segments are chosen by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import ErrorEstimate
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """What a sampler expects of each pixel of a raster.
+
+    Attributes
+    ----------
+    score : (M, N) ndarray of float32
+        Gain of measuring this pixel alone, octaves; minus infinity where measured.
+    near : (M, N) ndarray of int32
+        Squared distance of the nearest measured pixel, 0 where measured.
+    power : float
+        The gain of a point grows with its distance to this power.
+    estimate : ErrorEstimate
+        Of the map as it is.
+    unit : float
+        2 to the power of score and unit is in squares of the values' unit.
+    """
+
+    score: NDArray[np.float32]
+    near: NDArray[np.int32]
+    power: float
+    estimate: ErrorEstimate
+    unit: float = 0.0
