@@ -9,8 +9,8 @@ process takes from the machine.
 
 With ``--page`` the same of the web page, which has no callback: the scan writes its journal with
 and without it, and `skysteer monitor` follows that while a reader asks once a second, as a browser
-does.  Each pair of scans gives one ratio of their times; told are the median, the least and the
-most.
+does.  Each pair of scans gives one ratio of their times, and one of their median times from point
+to point, which heeds no rare delay; told are the median, the least and the most.
 
     python benchmarks/live_figure.py --page --points 400 --rounds 6
 """
@@ -161,27 +161,39 @@ def read_page(url: str) -> None:
 def measure_page(points: int, pairs: int) -> dict[str, float]:
     """Scan without and with the page, in turns."""
     ratios: list[float] = []
+    typical: list[float] = []
     seconds = cpu = 0.0
     scan(50, None, 0)
     for k in range(pairs):
         took: dict[bool, float] = {}
+        each: dict[bool, float] = {}
         for shown in (False, True) if k % 2 else (True, False):
             with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
                 process = stack.enter_context(page(Path(folder))) if shown else None
                 before = _cpu(process)
                 journal = stack.enter_context(contextlib.closing(Journal(Path(folder) / "journal")))
-                took[shown] = scan(points, journal, k + 1)[1]
+                times, took[shown] = scan(points, journal, k + 1)
+                each[shown] = float(np.median(np.diff(times)))
                 if process is not None:
                     seconds += took[shown]
                     cpu += _cpu(process) - before
-        ratios.append(took[True] / took[False])
+        ratios.append(took[True] / took[False] - 1)
+        typical.append(each[True] / each[False] - 1)
     return {
         "pairs": pairs,
         "seconds_of_a_scan": seconds / pairs,
         "page_cpu_share": cpu / seconds,
-        "slower_by": float(np.median(ratios)) - 1,
-        "slower_by_least": min(ratios) - 1,
-        "slower_by_most": max(ratios) - 1,
+        **_spread("slower_by", ratios),
+        **_spread("typical_point_slower_by", typical),
+    }
+
+
+def _spread(name: str, ratios: list[float]) -> dict[str, float]:
+    """Give the median, the least and the most."""
+    return {
+        name: float(np.median(ratios)),
+        f"{name}_least": min(ratios),
+        f"{name}_most": max(ratios),
     }
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 
 def print_outcome(outcome: dict[str, Any], as_json: bool) -> None:
-    """Print a result: a line for each of its names, or JSON."""
+    """Print a result: a line for each of its names that has something to say, or JSON."""
     if as_json:
         print(json_line(outcome), flush=True)
         return
     for name, value in outcome.items():
-        print(f"{name.replace('_', ' '):>22}  {_shown(value)}")
+        if value not in (None, []):
+            print(f"{name.replace('_', ' '):>22}  {_shown(value)}")
 
 
 def print_table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -27,7 +28,7 @@ def print_table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return "; ".join(map(str, value))
+        return "; ".join(map(_shown, value))
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -2,10 +2,16 @@
 
 import os
 from importlib.metadata import version as installed
+from pathlib import Path
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # the notebooks' kernels, on a machine that others use
+# The notebooks' kernels: one thread, on a machine that others use; none of the builder's own
+# settings; and no warning that they talk over the loopback, as it would stand among the pages' own.
+KERNELS = Path(__file__).parent / "_build" / "ipython"
+(KERNELS / "profile_default").mkdir(parents=True, exist_ok=True)
+settings = KERNELS / "profile_default" / "ipython_kernel_config.py"
+settings.write_text('c.IPKernelApp.log_level = "ERROR"\n')
+os.environ["IPYTHONDIR"] = str(KERNELS)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 project = "skysteer"
 copyright = "the skysteer authors"
