@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 from event_model import EventPage, unpack_event_page
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .batch_progress import ONCE_MORE, BatchProgress
 from .documents import EventReader
@@ -165,7 +165,8 @@ class History:
         # of what was tried in vain, and under way when the run was cut off, there is no reading
         in_vain = sum(each.kind in ONCE_MORE for each in tried)
         in_order = self.finished or (self.stop or {}).get("exit_status") == "success"
-        return counted + len(since) + in_vain + (not in_order)
+        longest = max(self._lengths(last), default=1) if last else 1
+        return counted + len(since) + (in_vain + (not in_order)) * int(longest)
 
     @property
     def finished(self) -> str:
@@ -196,7 +197,7 @@ class History:
         targets = batch.decision.pixels
         progress = self._progress(batch)
         steps, again = progress.steps, progress.again
-        done, asking = min(len(steps), len(targets)), asks_after(len(targets), ahead)
+        done, asking = min(len(steps), len(targets)), asks_after(self._lengths(batch), ahead)
         # more readings than targets: of decisions that got lost, whose pixels are not asked again
         if done <= asking or len(steps) > len(targets):
             return Interruption(batch, done, None, again)
@@ -204,6 +205,11 @@ class History:
         known = [each for each in self.interventions if each.seen <= cut]
         asked = Moment(self.log[:cut], known, self.made, targets[asking:])
         return Interruption(batch, done, asked, again)
+
+    def _lengths(self, batch: PastDecision) -> NDArray[np.int64]:
+        """How many targets each segment has; where nothing was flown, each is one."""
+        flown = bool(self.record.get("fly"))
+        return batch.decision.lengths if flown else np.ones(len(batch.decision.pixels), np.int64)
 
     def _progress(self, batch: PastDecision) -> BatchProgress:
         """Follow the last batch through the readings and interventions since it was read."""
@@ -223,9 +229,23 @@ class History:
         return progress
 
 
-def asks_after(targets: int, ahead: int) -> int:
-    """After how many of a batch's targets the next decision is asked for."""
-    return targets - min(ahead, targets)
+def asks_after(lengths: ArrayLike, ahead: int) -> int:
+    """After how many of a batch's targets the next decision is asked for: never within a segment.
+
+    Parameters
+    ----------
+    lengths : (S,) array-like of int
+        How many targets each segment has.
+    ahead : int
+        So many targets, or more, are still to come.
+
+    Examples
+    --------
+    >>> asks_after([1, 1, 1], 2), asks_after([1, 9, 4], 5), asks_after([14], 5)
+    (1, 1, 0)
+    """
+    ends = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return int(ends[ends <= max(ends[-1] - ahead, 0)].max())
 
 
 @dataclass(eq=False)

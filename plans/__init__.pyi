@@ -3,6 +3,7 @@ from .bad_points import BadPoints
 from .batches import ScanOutcome
 from .beam import RingCheck
 from .dry_run import DryRun, dry_run
+from .flight import FlyingDetector
 from .inbox import Inbox, me
 from .optimize import OptimizeOutcome, optimize
 from .redecide import decide_again
@@ -12,6 +13,7 @@ from .shutter import ScanShutter
 __all__ = [
     "BadPoints",
     "DryRun",
+    "FlyingDetector",
     "Inbox",
     "OptimizeOutcome",
     "RingCheck",

@@ -30,6 +30,8 @@ from .batches import AdaptiveRun, run_batches
 from .beam import BeamWatch, RingCheck, ring_check
 from .decider import Decider
 from .dry_run import is_executed, likely_targets, listed_scan
+from .flight import FlyingDetector
+from .fly import check_fly, describe_flying, flying
 from .gate import Exposures, Gate
 from .inbox import Inbox
 from .logbook import Logbook, Plan
@@ -56,7 +58,7 @@ from .request import (
 )
 from .resumption import take_up
 from .shutter import shutter_for_scan
-from .stage import stage_time
+from .stage import MOTORS, stage_time
 from .start_document import start_document
 from .waiting import wait_for_future
 
@@ -83,6 +85,7 @@ def adaptive_scan(
     decision_timeout: float = 120.0,
     keep_out: Sequence[Zone | Mapping[str, Any]] = (),
     stage: StageTime | Mapping[str, Any] | str | None = None,
+    fly: bool | FlyingDetector = False,
     largest_step: float | Sequence[float] | None = None,
     on_bad_point: BadPoints | Mapping[str, Any] | None = TRY_AGAIN,
     beam: RingCheck | Mapping[str, Any] | None = None,
@@ -132,6 +135,11 @@ def adaptive_scan(
     stage : StageTime, mapping or "motors", optional
         How long its moves take, in the motors' units: batches and routes suit it. The motors say
         their ``velocity`` and ``acceleration`` themselves when asked.
+    fly : bool or FlyingDetector
+        Whether segments of several pixels are flown over at constant speed, each pixel a bin of
+        the detector that counts in flight: the first of ``detectors`` that can, or the one given.
+        The stage is as its motors say, unless it is described. A segment that was cut short
+        teaches the bins that it has.
     largest_step : float or (slow, fast), optional
         Longest move of an axis; a longer way is gone in steps, each let through by the guard.
     on_bad_point : BadPoints, mapping or None
@@ -184,9 +192,10 @@ def adaptive_scan(
     )
     motors = {grid.slow.name: slow_motor, grid.fast.name: fast_motor}
     check_times(dwell, settle, decision_timeout)
+    check_fly(fly, dwell, per_step)
     check_ears(approval, inbox)
     rule = stop_rule(until, dwell)
-    times = yield from stage_time(stage, motors, settle, dwell)
+    times = yield from stage_time(stage or (MOTORS if fly else None), motors, settle, dwell)
     size = batch_size(batch, grid, times)
     grows = batch is None and times is not None
     ahead = prefetch_size(prefetch, min(size, LARGEST_BATCH) if grows else size)
@@ -208,6 +217,8 @@ def adaptive_scan(
         targets = likely_targets(grid, guard, rule, size, int(seed))
         yield from listed_scan(detectors, motors, timers, targets, per_step)
         return None
+    known = after.record.get("fly") if after else None
+    flown = yield from flying(fly, detectors, motors, steering, times, known)
     spec = {
         **agent_spec(agent),
         "grid": grid.describe(),
@@ -215,6 +226,7 @@ def adaptive_scan(
         "until": repr(rule),
         "stage": times and times.describe(),
         "growing": grows,
+        "fly": flown is not None,
         "blocked": np.argwhere(guard.forbidden()).tolist(),
     }
     advisor = Advisor(partial(_start_worker, agent), spec, guard, decision_timeout)
@@ -231,6 +243,7 @@ def adaptive_scan(
             "batch_grows": grows,
             "prefetch": ahead,
             "stage": times and times.describe(),
+            "fly": describe_flying(flown),
             "dwell": None if dwell is None else float(dwell),
             "settle": float(settle),
             "decision_timeout": float(decision_timeout),
@@ -267,6 +280,7 @@ def adaptive_scan(
             blind,
             partial(wait_for_a_person, ears),
             partial(attend, ears),
+            flown,
         )
         run = AdaptiveRun(
             measurement,

@@ -28,7 +28,8 @@ from .logbook import Plan
 from .shutter import ScanShutter
 
 NOT_OF_DEVICES = (RunEngineControlException, FailedPause, IllegalMessageSequence, InvalidCommand)
-BY_DEVICES = ("set", "trigger", "read", "locate", "stop", "prepare")
+BEGINNING = ("set", "trigger", "prepare", "kickoff", "complete")  # what answers with a status
+BY_DEVICES = (*BEGINNING, "read", "locate", "stop", "collect")
 IN_ANY_MESSAGE = (FailedStatus, WaitForTimeoutError, RefusedTargetError)
 TO_REST = 10.0  # s, for statuses to end whose devices have been stopped
 BREATH = (
@@ -113,7 +114,7 @@ class Attempt:
             self._moves.clear()
         elif message.command == "checkpoint":  # what stood before is not repeated after a pause
             self._let_through = {}
-        if message.command in ("set", "trigger") and hasattr(answer, "add_callback"):
+        if message.command in BEGINNING and hasattr(answer, "add_callback"):
             self._statuses.append(answer)
 
     def _note(self, error: Exception, command: str) -> None:

@@ -9,14 +9,16 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
+import numpy as np
 from bluesky.utils import RunEngineControlException
 
-from ..agent import asks_after
+from ..agent import asks_after, segments_of
 from .batch import Batch
 from .decider import REJECTED, Decider
 from .logbook import Plan
 from .people import LOOK, Ears, attend, await_approval, move_at_the_end
-from .point import Measurement, measure_point
+from .point import Measurement
+from .segment import Pixels, measure_segment
 from .waiting import wait_for_future
 
 STREAM = "decisions"
@@ -94,6 +96,7 @@ def run_batches(run: AdaptiveRun, metadata: dict[str, Any]) -> Plan:
     def batches() -> Plan:
         for timer, seconds in run.timers.items():
             yield from bps.abs_set(timer, seconds, wait=True)
+        yield from _get_ready_to_fly(run)
         run.decider.begin()
         if run.opening is not None:
             yield from run.opening(run)
@@ -158,18 +161,42 @@ def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
 
     The next batch is asked for when ``ahead`` points of this one are still to come.
     """
-    pixels = [(int(row), int(column)) for row, column in batch.decision.pixels]
-    asking = asks_after(len(pixels), run.ahead)
-    for done, pixel in enumerate(pixels[since:], since):
+    decision, fly = batch.decision, run.measurement.fly
+    pixels = [(int(row), int(column)) for row, column in decision.pixels]
+    lengths = decision.lengths if fly else np.ones(len(pixels), dtype=np.int64)
+    done, asking = since, asks_after(lengths, run.ahead)
+    for segment in segments_of(decision.pixels, lengths, since):
         yield from attend(run.ears, pixels[done:])
         if run.decider.stop_reason():
             return
         if done == asking:
             run.decider.ask(pixels[done:])
-        refusal = run.decider.refusal(pixel)
-        if not refusal:
-            yield from measure_point(run.measurement, pixel)
-        elif refusal != REJECTED:  # which says so already
-            row, column = pixel
-            yield from run.ears.logbook.record("skip", "guard", row=row, column=column, why=refusal)
+        yield from _measure_allowed(run, segment)
+        done += len(segment)
     yield from attend(run.ears, ())
+
+
+def _measure_allowed(run: AdaptiveRun, segment: Pixels) -> Plan:
+    """Measure what people have not forbidden meanwhile; what lies between is one segment each."""
+    first = 0
+    for place, (row, column) in enumerate(segment):
+        refusal = run.decider.refusal((int(row), int(column)))
+        if not refusal:
+            continue
+        yield from measure_segment(run.measurement, segment[first:place])
+        first = place + 1
+        if refusal != REJECTED:  # which says so already
+            where = {"row": int(row), "column": int(column)}
+            yield from run.ears.logbook.record("skip", "guard", **where, why=refusal)
+    yield from measure_segment(run.measurement, segment[first:])
+
+
+def _get_ready_to_fly(run: AdaptiveRun) -> Plan:
+    """Declare what points and bins share; a run that was killed may have left a motor slow."""
+    scan = run.measurement
+    if scan.fly is None:
+        return
+    if run.opening is not None:
+        yield from scan.fly.flyer.speeds.restore_all()
+    yield from bps.declare_stream(scan.fly.flyer, name=scan.reader.stream, collect=True)
+    yield from bps.checkpoint()

@@ -96,7 +96,11 @@ class Exposures:
 
     def trigger(self) -> FutureStatus:
         """Count an exposure that is about to begin."""
-        self.made += 1
+        return self.set(1)
+
+    def set(self, number: int) -> FutureStatus:
+        """Count so many that are about to begin one after the other."""
+        self.made += number
         if self._begun is not None:
             self._begun()
         return finished()

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import bluesky.plan_stubs as bps
 
-from ..agent import EventReader
+from ..agent import EventReader, StageTime
 from .attempt import Attempt
 from .bad_points import BadPoints, Tally
 from .beam import BeamWatch
+from .flyer import Flyer
 from .gate import Exposures, Gate
 from .logbook import Logbook, Plan
 from .shutter import ScanShutter
 
 Pixel = tuple[int, int]
 PerStep = Callable[[Sequence[Any], Mapping[Any, float], dict[Any, Any]], Plan]
+
+
+@dataclass(frozen=True)
+class Flying:
+    """How segments are flown over.
+
+    Attributes
+    ----------
+    flyer : Flyer
+    stage : StageTime
+        In motor units.
+    said : set of str
+        Why the first segment could not be flown that could not; told once.
+    """
+
+    flyer: Flyer
+    stage: StageTime
+    said: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,8 @@ class Measurement:
         Gives the plan by which the run waits for a person.
     attend : callable
         Gives the plan that hears what people have said.
+    fly : Flying or None
+        How segments are flown over; None where the stage stops at every pixel.
     """
 
     detectors: list[Any]
@@ -75,13 +96,21 @@ class Measurement:
     shutter: ScanShutter | None = None
     pause: Callable[[], Plan] = bps.pause
     attend: Callable[[], Plan] = bps.null
+    fly: Flying | None = None
 
     @property
     def staged(self) -> list[Any]:
         """What is staged for the run."""
         shutter = [] if self.shutter is None else [self.shutter]
-        return [*shutter, *self.detectors, *self.motors.values()]
+        flyer = [] if self.fly is None else [self.fly.flyer]
+        return [*shutter, *flyer, *self.counting, *self.motors.values()]
+
+    @property
+    def counting(self) -> list[Any]:
+        """The detectors, and that which flies if it is none of them."""
+        flying = [] if self.fly is None else [self.fly.flyer.detector]
+        return [*self.detectors, *(d for d in flying if d not in self.detectors)]
 
     def attempt(self) -> Attempt:
         """Something to try with these devices."""
-        return Attempt(self.gate, self.exposures, self.motors, self.detectors, self.shutter)
+        return Attempt(self.gate, self.exposures, self.motors, self.counting, self.shutter)

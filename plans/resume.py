@@ -100,6 +100,7 @@ def resume_scan(
     if record.get("batch_grows"):
         settings["batch"] = None
     settings["decision_timeout"] = decision_timeout or record["decision_timeout"]
+    settings["fly"] = _flying(past, detectors, changes)
     settings["then"] = _goal(record.get("then"))
     if record.get("shutter") and "shutter" not in changes:
         raise ValueError(f"run {past.uid} had a shutter, {record['shutter']}: give shutter=")
@@ -116,6 +117,16 @@ def resume_scan(
             md={**user, **(md or {})},
         )
     )
+
+
+def _flying(past: History, detectors: Sequence[Any], changes: Mapping[str, Any]) -> bool:
+    """Whether the run flew, with one of these detectors."""
+    flown = past.record.get("fly")
+    if not flown or "fly" in changes:
+        return False
+    if flown["detector"] not in [detector.name for detector in detectors]:
+        raise ValueError(f"run {past.uid} flew with {flown['detector']!r}: give it as fly=")
+    return True
 
 
 def _goal(goal: Mapping[str, Any] | None) -> str | tuple[int, int] | None:

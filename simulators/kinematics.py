@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
+
+CURVE = 17  # places that stand for a curved piece of a way: off by less than 1/2000 of it
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,21 @@ class Profile:
     def duration(self) -> float:
         """S from beginning to rest."""
         return sum(time for time, _ in self.pieces)
+
+    def trace(self, until: float = np.inf) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Times in s and positions in um from its start: straight lines between them are the way.
+
+        Where it is curved there are `CURVE` to a piece.
+        """
+        bounds = self.start + np.cumsum([0.0, *(length for length, _ in self.pieces)])
+        curved = [
+            np.linspace(began, ended, CURVE)
+            for (began, ended), (_, acceleration) in zip(pairwise(bounds), self.pieces, strict=True)
+            if acceleration
+        ]
+        times = np.unique(np.concatenate([bounds, *curved]))
+        times = np.append(times[times < until], min(bounds[-1], until))
+        return times, np.array([self.at(time)[0] for time in times])
 
     def at(self, time: float) -> tuple[float, float]:
         """Position in um and velocity in um/s at `time`."""
@@ -135,11 +154,12 @@ class Axis:
     play: float = 0.0
     seed: int = 0
     profile: Profile = field(init=False)
+    _recorded: list[Profile] | None = field(default=None, init=False)
     _deceleration: float = field(default=np.inf, init=False)
 
     def __post_init__(self) -> None:
         self.profile = Profile(0.0, self.position, 0.0, (), self.position)
-        self._sample = self.position
+        self._sample = self._sample_then = self.position
 
     def move(self, time: float, target: float, speed: float, ramp: float) -> None:
         """Start towards `target`, at once, from wherever it is."""
@@ -147,12 +167,37 @@ class Axis:
         position, velocity = self.at(time)
         landing = float(np.clip(target + self._error(target), *self.travel))
         self._deceleration = speed / ramp if ramp and speed else np.inf
-        self.profile = plan_move(time, position, velocity, landing, speed, ramp)
+        self._follow(plan_move(time, position, velocity, landing, speed, ramp))
 
     def halt(self, time: float, *, dead: bool = False) -> None:
         """Brake as it accelerated; or stand dead, as a stuck axis does."""
         deceleration = np.inf if dead else self._deceleration
-        self.profile = plan_halt(time, *self.at(time), deceleration)
+        self._follow(plan_halt(time, *self.at(time), deceleration))
+
+    def _follow(self, profile: Profile) -> None:
+        self.profile = profile
+        if self._recorded is not None:
+            self._recorded.append(profile)
+
+    def record(self, time: float) -> None:
+        """Begin to record its way, from where it is."""
+        self._recorded = [Profile(time, self.at(time)[0], 0.0, (), self.at(time)[0])]
+        self._sample_then = self.sample(time)
+
+    def way(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Its way since `record`: times in s, positions of the encoder and of the specimen in um.
+
+        To the end of the last move, even if that has yet to come. The record ends with this.
+        """
+        recorded, self._recorded = self._recorded or [], None
+        followed = [*(profile.start for profile in recorded[1:]), np.inf]
+        traces = [p.trace(end) for p, end in zip(recorded, followed, strict=True)]
+        times, encoder = (np.concatenate(each) for each in zip(*traces, strict=True))
+        half, sample = self.play / 2, np.empty_like(encoder)
+        last = self._sample_then
+        for k, place in enumerate(encoder):
+            last = sample[k] = min(max(last, place - half), place + half)
+        return times, encoder, sample
 
     def arrive(self) -> None:
         """Rest at the end of the profile, be it a moment too early."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,9 @@ from ophyd.status import Status
 
 from ..devices import normalised_rate
 from .clock import Clock
+from .kinematics import Axis
 from .options import IocOptions
+from .passage import count_bins
 from .physics import CountingChain, Ring
 from .soft_motor import SoftMotor, after, description, reading
 from .specimen import Specimen
@@ -63,10 +64,9 @@ class SoftMicroscope:
         specimen = specimen or options.specimen()
         self.chain = options.counting(specimen)
         clock = Clock(options.time_scale)
-        speed = (options.velocity, options.ramp) if real_time else (math.inf, 0.0)
-        limits = options.limits(specimen)
+        limits, speed = options.limits(specimen), (options.velocity, options.ramp)
         self.x, self.y = (
-            SoftMotor(name, axis, clock, limits[name], *speed)
+            SoftMotor(name, axis, clock, limits[name], *speed, real_time=real_time)
             for name, axis in options.axes(specimen).items()
         )
         self.ring = SoftRing(options.ring(), clock)
@@ -75,6 +75,8 @@ class SoftMicroscope:
             lambda: (self.x.sample_position, self.y.sample_position, self.ring.now()),
             dwell=options.dwell,
             wait_scale=1 / options.time_scale if real_time else 0.0,
+            axes={"x": self.x.axis, "y": self.y.axis},
+            clock=clock,
         )
 
 
@@ -93,6 +95,10 @@ class SoftCounter:
         s at first; the attribute `dwell` is a signal that can be set.
     wait_scale : float
         s that a count takes for each s of dwell; 0 counts in no time.
+    axes : dict, optional
+        ``x`` and ``y``, as their motors are named: what flies.
+    clock : Clock, optional
+        Simulated time.
     """
 
     parent = None
@@ -105,8 +111,13 @@ class SoftCounter:
         name: str = "counter",
         dwell: float = 0.01,
         wait_scale: float = 0.0,
+        axes: dict[str, Axis] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.name = name
+        self._axes, self._clock = axes or {}, clock or Clock()
+        self._flight: dict[str, Any] | None = None
+        self._bins: dict[str, list[float]] = {}
         self.dwell: Any = Signal(name=f"{name}_dwell", value=float(dwell))
         self._chain = chain
         self._where = where
@@ -135,17 +146,55 @@ class SoftCounter:
         after(dwell * self._wait_scale, finish)
         return status
 
+    def prepare(self, axis: str, *, start: float, pitch: float, bins: int, dwell: float) -> Status:
+        """Get ready to count bin by bin while an axis flies by; `skysteer.plans.FlyingDetector`."""
+        if axis not in self._axes:
+            raise ValueError(f"{self.name} counts along {', '.join(self._axes)}, not {axis!r}")
+        self._flight = {"axis": axis, "start": start, "pitch": pitch, "bins": bins}
+        self._bins = {}
+        for each in self._axes.values():
+            each.record(self._clock.now())
+        return _done(self)
+
+    def complete(self) -> Status:
+        """Count what the axis has passed."""
+        if self._flight is not None:
+            current = self._where()[2]
+            passed = count_bins(self._chain, self._axes, **self._flight, current=lambda _: current)
+            counted = [*passed.counts, passed.i0]
+            rates = map(self._rate, counted[0], passed.i0)
+            told = {self.name: rates, self.dwell.name: passed.elapsed, "x": passed.x, "y": passed.y}
+            told |= dict(zip(self._keys, counted, strict=True))
+            self._bins = {key: list(map(float, values)) for key, values in told.items()}
+            self._flight = None
+        return _done(self)
+
+    def bins(self) -> dict[str, list[float]]:
+        """What was counted, bin by bin."""
+        return self._bins
+
+    def stop(self, *, success: bool = False) -> None:
+        """Nothing: a count ends by itself, and a flight with ``complete``."""
+
+    def _rate(self, counts: float, i0: float) -> float:
+        return normalised_rate(counts, i0, self._chain.i0_rate)
+
     def read(self) -> dict[str, Any]:
         """Steering value, dwell, and counts of the last count."""
         counts, i0 = self._values[self._keys[0]], self._values[self._keys[-1]]
-        rate = normalised_rate(counts, i0, self._chain.i0_rate)
         dwell = float(self.dwell.get())
-        return reading({self.name: rate, self.dwell.name: dwell, **self._values})
+        return reading({self.name: self._rate(counts, i0), self.dwell.name: dwell, **self._values})
 
     def describe(self) -> dict[str, Any]:
         """As `read`."""
         counts = dict.fromkeys(self._keys, "counts")
         return description({self.name: "counts/s", self.dwell.name: "s", **counts})
+
+
+def _done(device: Any) -> Status:
+    status = Status(obj=device)
+    status.set_finished()
+    return status
 
 
 class SoftRing:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from ophyd import Signal
 from ophyd.status import Status
 
 from .clock import Clock
@@ -30,7 +30,16 @@ class SoftMotor:
     limits : (float, float)
         um.
     speed, ramp : float
-        um/s, and s from rest to full speed.
+        um/s, and s from rest to full speed; 0 um/s moves in no time.
+    real_time : bool
+        Whether moves take their time, or none.
+
+    Attributes
+    ----------
+    axis : Axis
+        What moves.
+    velocity, acceleration : ophyd.Signal
+        um/s, and s from rest to that; may be set.
     """
 
     parent = None
@@ -41,14 +50,18 @@ class SoftMotor:
         axis: Axis,
         clock: Clock,
         limits: tuple[float, float],
-        speed: float = math.inf,
+        speed: float = 0.0,
         ramp: float = 0.0,
+        *,
+        real_time: bool = True,
     ) -> None:
         self.name = name
+        self.velocity: Any = Signal(name=f"{name}_velocity", value=float(speed))
+        self.acceleration: Any = Signal(name=f"{name}_acceleration", value=float(ramp))
         self.limits = limits
-        self._axis = axis
+        self.axis = axis
         self._clock = clock
-        self._speed = (speed, ramp)
+        self._real_time = real_time
         self._target = axis.position
         self._lock = threading.Lock()
         self._status: Status | None = None
@@ -56,12 +69,12 @@ class SoftMotor:
     @property
     def position(self) -> float:
         """Readback in um."""
-        return float(self._axis.at(self._clock.now())[0])
+        return float(self.axis.at(self._clock.now())[0])
 
     @property
     def sample_position(self) -> float:
         """Where the specimen is, in um: the readback less the play."""
-        return self._axis.sample(self._clock.now())
+        return self.axis.sample(self._clock.now())
 
     @property
     def hints(self) -> dict[str, list[str]]:
@@ -84,23 +97,25 @@ class SoftMotor:
         with self._lock:
             now = self._clock.now()
             self._target = value
-            self._axis.move(now, value, *self._speed)
+            self.axis.move(now, value, self.velocity.get(), self.acceleration.get())
+            if not self._real_time:
+                self.axis.arrive()
             self._status = status = Status(obj=self, timeout=timeout)
-        after(self._axis.remaining(now) / self._clock.scale, lambda: self._arrive(status))
+        after(self.axis.remaining(now) / self._clock.scale, lambda: self._arrive(status))
         return status
 
     def stop(self, *, success: bool = False) -> None:
         """Brake; the move under way fails, or with `success` is forgiven."""
         with self._lock:
-            self._axis.halt(self._clock.now())
-            self._target = self._axis.profile.end
+            self.axis.halt(self._clock.now())
+            self._target = self.axis.profile.end
         self._end(None if success else RuntimeError(f"{self.name} was stopped"))
 
     def _arrive(self, status: Status) -> None:
         with self._lock:
             if status is not self._status:
                 return
-            self._axis.arrive()
+            self.axis.arrive()
         self._end(None)
 
     def _end(self, error: Exception | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,35 @@ class Unbuildable(Steepest):
 
 class NoChoice:
     """Not an agent."""
+
+
+class Segments(Steepest):
+    """Lines of up to ``longest`` free pixels from where the values were highest, along x and y."""
+
+    ordered = True
+
+    def __init__(self, longest: int = 6) -> None:
+        self.longest = longest
+
+    def choose(self, request: Request) -> Choice:
+        free = ~request.taken
+        pixels: list[tuple[int, int]] = []
+        lengths: list[int] = []
+        ranked = super().choose(replace(request, num=int(free.sum()))).pixels.tolist()
+        for k, (row, column) in enumerate(ranked):
+            step = (0, 1) if k % 3 else (1, 0)
+            line = self._line(free, (row, column), step, request.num - len(pixels))
+            if line:
+                pixels += line[:: 1 if k % 2 else -1]
+                lengths.append(len(line))
+                free[tuple(np.transpose(line))] = False
+        return Choice(np.array(pixels), lengths=np.array(lengths))
+
+    def _line(
+        self, free: np.ndarray, start: tuple[int, int], step: tuple[int, int], most: int
+    ) -> list[tuple[int, int]]:
+        line = [(start[0] + n * step[0], start[1] + n * step[1]) for n in range(self.longest)]
+        inside = [p for p in line if p[0] < free.shape[0] and p[1] < free.shape[1]]
+        open_ones = [bool(free[p]) for p in inside]
+        end = open_ones.index(False) if False in open_ones else len(inside)
+        return inside[: min(end, most)]
