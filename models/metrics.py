@@ -1,17 +1,13 @@
 """How near a map comes to the truth: the three figures that the field quotes.
 
-All from scikit-image, except where a constant truth leaves them undefined.
+All from scikit-image, whose import takes a second, except where a constant truth leaves them
+undefined.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import (
-    normalized_root_mse,
-    peak_signal_noise_ratio,
-    structural_similarity,
-)
 
 SSIM_WINDOW = 7  # pixels, scikit-image's own
 
@@ -37,6 +33,8 @@ def nrmse(truth: NDArray[np.floating], reconstruction: NDArray[np.floating]) -> 
     truth, reconstruction = _same_shape(truth, reconstruction)
     if not truth.any():
         return float("inf") if reconstruction.any() else 0.0
+    from skimage.metrics import normalized_root_mse
+
     return float(normalized_root_mse(truth, reconstruction))
 
 
@@ -65,6 +63,8 @@ def ssim(truth: NDArray[np.floating], reconstruction: NDArray[np.floating]) -> f
         return float("nan")
     if not np.ptp(truth):
         return float(_almost_equal(truth, reconstruction))
+    from skimage.metrics import structural_similarity
+
     window = min(SSIM_WINDOW, shortest - 1 + shortest % 2)
     similarity = structural_similarity(
         truth, reconstruction, data_range=float(np.ptp(truth)), win_size=window
@@ -96,6 +96,8 @@ def psnr(truth: NDArray[np.floating], reconstruction: NDArray[np.floating]) -> f
         return float("inf")
     if not np.ptp(truth):
         return float("inf" if _almost_equal(truth, reconstruction) else "-inf")
+    from skimage.metrics import peak_signal_noise_ratio
+
     return float(peak_signal_noise_ratio(truth, reconstruction, data_range=float(np.ptp(truth))))
 
 

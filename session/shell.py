@@ -111,6 +111,7 @@ def desk(session: Session, out: Path, live: LiveMap) -> dict[str, Any]:
         "bec": bec,
         "live": live,
         "adaptive_scan": adaptive_scan,
+        "agent": "slads",  # so that a line can be said again with another one
         **{rule: getattr(agent, rule) for rule in rules},
         "summarize": summarize,
         "export_run": export_run,
@@ -145,7 +146,7 @@ def _banner(prefix: str, out: Path, live: LiveMap) -> str:
     return (
         f"skysteer at {prefix}  (runs are kept in {out}){picture}\n"
         "  RE  stage.x stage.y (um)  counter (counts/s)  ring (mA)  catalog[-1]  live\n"
-        "  adaptive_scan, bp.scan ...  until= coverage points time dose expected_error\n"
+        "  adaptive_scan, bp.scan ...  agent  until= coverage points time dose expected_error\n"
         "  beam holds each scan while the ring is below 10 mA; RE.clear_suspenders() takes it off\n"
         f"Try, and see adaptive_scan? for more:\n{EXAMPLE}\n"
     )

@@ -54,6 +54,7 @@ def test_the_examples_in_docstrings_are_right(name):
         ("from skysteer.plans import adaptive_scan", ("torch", "tiled", "skimage", "ophyd")),
         ("from skysteer.cli import app", ("torch", "bluesky", "matplotlib", "numpy", "IPython")),
         ("from skysteer.views import LiveMap", ("torch", "matplotlib", "IPython")),
+        ("from skysteer.views import write_report", ("torch", "scipy.stats", "skimage.metrics")),
         ("from skysteer.devices import ScanStage", ("torch", "tiled", "caproto.server")),
         ("from skysteer.agent import ScanAgent", ("torch", "bluesky", "ophyd")),
         ("from skysteer.session.shell import desk, run_shell", ("torch", "IPython", "tiled")),

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,10 +15,12 @@ import numpy as np
 
 from ..models import inverse_distance
 from .nexus import write_nexus
-from .provenance import versions
+from .provenance import python_call, versions
 from .summary import RunSummary
 
 COLUMNS = ("seq_num", "row", "column", "x", "y", "value")
+METADATA = "-metadata.json"
+"""What follows a table's name in that of its description."""
 CENTIMETRES: Mapping[str, float] = MappingProxyType(
     {"m": 1e2, "cm": 1.0, "mm": 1e-1, "um": 1e-4, "µm": 1e-4, "μm": 1e-4, "micron": 1e-4}
     | {"nm": 1e-7, "angstrom": 1e-8, "Å": 1e-8}
@@ -31,18 +34,53 @@ def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
     The columns are ``seq_num, row, column, x, y, value``: x and y are the readbacks of the fast
     and of the slow axis in motor units, row and column the pixel nearest to them (-1 off the
     grid), value the steering reading (``nan`` and ``inf`` as such).  Numbers have all their
-    digits, lines end with LF.
+    digits, lines end with LF.  Units and provenance, for which CSV has no place, go into
+    ``PATH-metadata.json`` beside it.
 
     Parameters
     ----------
     path : path
         The file, written anew.
     summary : RunSummary
+
+    References
+    ----------
+    Metadata Vocabulary for Tabular Data, https://www.w3.org/TR/tabular-metadata/
     """
+    described = Path(f"{os.fspath(path)}{METADATA}")
+    described.write_text(json.dumps(_table(Path(path).name, summary), indent=2), encoding="ascii")
     with open(path, "w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows([getattr(event, c) for c in COLUMNS] for event in summary.events)
+
+
+def _table(name: str, summary: RunSummary) -> dict[str, Any]:
+    """What the table of that name holds, in the W3C's words."""
+    slow_units, fast_units = summary.axis_units
+    meant = {
+        "seq_num": ("number of the event in its run", ""),
+        "row": ("row of the map, -1 off the grid", ""),
+        "column": ("column of the map, -1 off the grid", ""),
+        "x": (summary.grid.fast.name, fast_units),
+        "y": (summary.grid.slow.name, slow_units),
+        "value": (summary.key, summary.units),
+    }
+    columns = [
+        {"name": name, "datatype": "number", "dc:description": text}
+        | ({"schema:unitText": units} if units else {})
+        for name, (text, units) in meant.items()
+    ]
+    return {
+        "@context": "http://www.w3.org/ns/csvw",
+        "url": name,
+        "dc:title": f"{summary.key} by {summary.agent}",
+        "dc:identifier": str(summary.start["uid"]),
+        "dc:created": datetime.fromtimestamp(summary.start["time"], UTC).isoformat(),
+        "dc:creator": f"skysteer {versions(summary.start).get('skysteer', '')}".strip(),
+        "dc:provenance": python_call(summary) or "",
+        "tableSchema": {"columns": columns},
+    }
 
 
 def write_tiff(path: str | os.PathLike[str], summary: RunSummary) -> None:
@@ -129,7 +167,7 @@ def export_run(path: str | os.PathLike[str], summary: RunSummary) -> None:
     ----------
     path : path
         ``.nxs``, ``.h5`` or ``.hdf5`` for NeXus, ``.tif`` or ``.tiff`` for the map alone, ``.csv``
-        for the points; written anew.
+        for the points, with their units in ``.csv-metadata.json``; written anew.
     summary : RunSummary
 
     Raises

@@ -57,7 +57,7 @@ def the_example():
 
 LOOK_AROUND = """
 import inspect, sys
-print("torch:", "torch" in sys.modules)
+print("torch:", "torch" in sys.modules, "agent:", agent)
 ours = ("RE stage counter ring catalog beam live adaptive_scan coverage points time dose "
         "expected_error no_improvement summarize export_run write_report").split()
 print("without words:", [name for name in ours if not inspect.getdoc(globals()[name])])
@@ -91,7 +91,7 @@ def test_the_example_of_the_banner_works_as_it_stands_and_nothing_is_left(shell,
         "import psutil; print('pids:', *[p.pid for p in psutil.Process().children(True)])",
     )
     assert done.returncode == 0, done.stderr
-    for said in ("torch: False", "without words: []", "private: []", "['close', 'path', 'wait']"):
+    for said in ("torch: False agent: slads", "without words: []", "private: []", "['close', 'path', 'wait']"):
         assert said in done.stdout
     assert "reason: coverage 0.05" in done.stdout
     assert "in the catalog: True" in done.stdout

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 
 from skysteer.views import summarize, write_points
@@ -41,3 +42,20 @@ def test_a_run_without_points_gives_the_heading_alone(summary_of, tmp_path):
     path = tmp_path / "points.csv"
     write_points(path, summary_of((4, 4), events=()))
     assert path.read_text() == "seq_num,row,column,x,y,value\n"
+
+
+def test_units_and_provenance_stand_beside_the_table(adaptive_run, tmp_path):
+    path = tmp_path / "points.csv"
+    write_points(path, summarize(adaptive_run))
+    described = json.loads((tmp_path / "points.csv-metadata.json").read_text())
+    columns = described["tableSchema"]["columns"]
+    with open(path, newline="") as file:
+        assert [column["name"] for column in columns] == next(csv.reader(file))
+    start = adaptive_run[0][1]
+    keys = next(d for n, d in adaptive_run if n == "descriptor" and d["name"] == "primary")
+    assert described["url"] == "points.csv" and described["dc:identifier"] == start["uid"]
+    assert "adaptive_scan(" in described["dc:provenance"]
+    for column, key in zip(columns[3:5], reversed(start["motors"]), strict=True):
+        units = keys["data_keys"][key].get("units")
+        assert column["dc:description"] == key and column.get("schema:unitText") == units
+    assert any("schema:unitText" in column for column in columns)
