@@ -31,7 +31,7 @@ from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour
 from .sampler import Choice, Request, Sampler
 from .scan_agent import ScanAgent
-from .scanned_grid import grid_of_positions, scanned_grid, steering_key
+from .scanned_grid import grid_of_positions, scanned_grid, steering_key, steering_keys
 from .segment import kept_lengths, segments_of
 from .slads import SladsNet
 from .spread import Spread
@@ -124,6 +124,7 @@ __all__ = [
     "segments_of",
     "standing_orders",
     "steering_key",
+    "steering_keys",
     "subgrid_pixels",
     "time",
     "tour",

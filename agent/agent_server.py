@@ -18,7 +18,8 @@ class AgentServer:
     ----------
     spec : mapping
         ``agent`` and ``options`` (see ``make_sampler``), ``grid`` (``ScanGrid.describe()``),
-        ``seed``, ``until``, ``blocked``, ``stage``, ``growing``: as in ``ScanAgent``.
+        ``key``, ``seed``, ``until``, ``blocked``, ``stage``, ``growing``: as in
+        ``ScanAgent``.
     sampler : Sampler, optional
         One built already, in place of ``agent`` and ``options``.
     """
@@ -35,6 +36,7 @@ class AgentServer:
             ScanGrid.from_description(spec["grid"]),
             self._sampler,
             name=spec["agent"],
+            key=spec.get("key", "value"),
             seed=spec.get("seed", 0),
             until=spec.get("until"),
             blocked=spec.get("blocked", ()),
@@ -43,10 +45,16 @@ class AgentServer:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Name, options and provenance, as they stand in the start document."""
+        """Name, options and provenance, as they stand in the start document.
+
+        Of several channels ``steered_by`` says which ones it decides by.
+        """
         provenance = getattr(self._sampler, "provenance", dict)()
         options = dict(self._spec.get("options") or {})
-        return {"agent": self._spec["agent"], "options": options, **provenance}
+        described = {"agent": self._spec["agent"], "options": options, **provenance}
+        if len(self._agent.keys) > 1:
+            described["steered_by"] = list(self._agent.steered_by)
+        return described
 
     def decide(
         self,

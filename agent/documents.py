@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .grid import ScanGrid
@@ -20,8 +20,8 @@ class EventReader:
     ----------
     grid : ScanGrid
         Its axes' names are the data keys of the positions.
-    key : str
-        Data key of the steering reading.
+    key : str or sequence of str
+        Data key of the steering reading; several are taken together, the first of them first.
     stream : str
         Name of the stream to read.
     also : str, optional
@@ -35,10 +35,14 @@ class EventReader:
     """
 
     def __init__(
-        self, grid: ScanGrid, key: str, stream: str = "primary", also: str | None = None
+        self,
+        grid: ScanGrid,
+        key: str | Sequence[str],
+        stream: str = "primary",
+        also: str | None = None,
     ) -> None:
         self.grid = grid
-        self.key = key
+        self.keys = (key,) if isinstance(key, str) else tuple(key)
         self.stream = stream
         self.also = also
         self.beside: dict[int, float] = {}
@@ -47,6 +51,11 @@ class EventReader:
         self._descriptors: set[str] = set()
         self._of_interventions: set[str] = set()
         self._before = 0  # events of the runs that this one goes on with
+
+    @property
+    def key(self) -> str:
+        """The first of the steering keys, which stands for them in pictures."""
+        return self.keys[0]
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document."""
@@ -100,10 +109,11 @@ class EventReader:
         place = self._before + int(number)
         if self.also is not None:
             self.beside[place] = float(data[self.also])
-        self.observations.append(Observation(place, row, column, float(data[self.key])))
+        value, *others = (float(data[key]) for key in self.keys)
+        self.observations.append(Observation(place, row, column, value, tuple(others)))
 
     def _check(self, data_keys: Mapping[str, Any]) -> None:
-        wanted = (self.grid.slow.name, self.grid.fast.name, self.key)
+        wanted = (self.grid.slow.name, self.grid.fast.name, *self.keys)
         wanted += () if self.also is None else (self.also,)
         missing = [key for key in wanted if key not in data_keys]
         if missing:

@@ -21,6 +21,7 @@ class Slads:
     and to what measuring it takes off the whole map.  The score is the geometric mean of both.
     Where the scan's own errors tell nothing of each other, as in an even texture, the distance
     alone counts.  Pixels on their way, and those chosen before in the batch, count as measured.
+    Several channels are mapped together: the scores are summed, each on its channel's own scale.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ class Slads:
 
     start = 0.01
     large_batches = True
+    several_channels = True
 
     def __init__(
         self,
@@ -65,7 +67,8 @@ class Slads:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in squares of the values' unit.
 
-        ``expected_error`` is the NRMSE that the network expects of the inverse-distance map.
+        ``expected_error`` is the NRMSE that the network expects of the inverse-distance map.  Of
+        several channels scores have no unit, and the error is the mean over those that vary.
         """
         if self._map is None:
             error_map = ErrorMap(
@@ -80,5 +83,5 @@ class Slads:
         return choose_from(self._map, request)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
-        """(M, N) map, as `map_of` makes it."""
+        """(M, N) map of the first channel, as `map_of` makes it."""
         return map_of(scan, self.counts_per_unit)

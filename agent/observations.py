@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import SparseScan
+from .channel_values import ChannelValues
 
 
 class Observation(NamedTuple):
@@ -27,17 +28,25 @@ class Observation(NamedTuple):
         Pixel nearest to the *measured* position; -1 where that was off the grid.
     value : float
         The steering reading; NaN or inf where it is unusable.
+    others : tuple of float
+        Those of further channels, where several steer together.
     """
 
     id: int
     row: int
     column: int
     value: float
+    others: tuple[float, ...] = ()
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The readings of all channels."""
+        return (self.value, *self.others)
 
     @property
     def usable(self) -> bool:
-        """Whether there is a pixel and a finite value to learn from."""
-        return self.row >= 0 and self.column >= 0 and math.isfinite(self.value)
+        """Whether there is a pixel, and a channel with a finite value to learn from."""
+        return self.row >= 0 and self.column >= 0 and any(map(math.isfinite, self.values))
 
 
 class Observations:
@@ -46,7 +55,8 @@ class Observations:
     A RunEngine that rewinds emits an event again under the same number, so observations are kept
     by number and the last one wins.  Where several events fell on one pixel, the highest number
     stands for it.  So what is known depends on the latest word on each number alone, and not on
-    the order in which the numbers came.
+    the order in which the numbers came.  A channel that gave nothing where others did has the
+    value of its nearest earlier reading there, see `ChannelValues`.
     """
 
     def __init__(self, log: Iterable[Observation] = ()) -> None:
@@ -81,7 +91,8 @@ class Observations:
 
     def _clear(self) -> None:
         self._place: dict[tuple[int, int], int] = {}
-        self._pixels, self._values, self._ids = array("q"), array("d"), array("q")
+        self._pixels, self._ids = array("q"), array("q")
+        self._channels: tuple[ChannelValues, ...] = ()
         self._unread: set[tuple[int, int]] = set()
         self._unusable_run = 0
         self._hash = hashlib.sha256()
@@ -89,8 +100,8 @@ class Observations:
     def _fold(self, entry: Observation) -> None:
         """Take an observation whose number is above all those taken before."""
         pixel = (entry.row, entry.column)
-        value = entry.value if entry.usable else math.nan
-        self._hash.update(struct.pack("<qqqd", entry.id, *pixel, value))
+        values = [v if entry.usable and math.isfinite(v) else math.nan for v in entry.values]
+        self._hash.update(struct.pack(f"<qqq{len(values)}d", entry.id, *pixel, *values))
         if not entry.usable:
             self._unusable_run += 1
             if min(pixel) >= 0:
@@ -98,12 +109,18 @@ class Observations:
             return
         self._unusable_run = 0
         place = self._place.setdefault(pixel, len(self._place))
-        if place == len(self._values):
+        if place == len(self._ids):
             self._pixels.extend(pixel)
-            self._values.append(entry.value)
             self._ids.append(entry.id)
-        else:
-            self._values[place], self._ids[place] = entry.value, entry.id
+        self._ids[place] = entry.id
+        self._channels = self._channels or tuple(ChannelValues() for _ in values)
+        if len(values) != len(self._channels):
+            raise ValueError(
+                f"event {entry.id} has {len(values)} channels, but those before have "
+                f"{len(self._channels)}: steer by the same keys all through a run"
+            )
+        for channel, value in zip(self._channels, values, strict=True):
+            channel.put(place, value, self._pixels)
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the latest word on every number, at the cost of what is new."""
@@ -112,7 +129,7 @@ class Observations:
     @property
     def points(self) -> int:
         """Number of pixels with a usable value."""
-        return len(self._values)
+        return len(self._ids)
 
     @property
     def next_id(self) -> int:
@@ -126,15 +143,15 @@ class Observations:
 
     @property
     def best(self) -> Observation | None:
-        """The usable observation of the highest value; None before the first."""
-        if not self._values:
-            return None
-        return self._by_id[self._ids[int(np.argmax(self._values))]]
+        """The usable observation of the highest (first) value; None before the first."""
+        highest = self._channels[0].highest if self._channels else None
+        return None if highest is None else self._by_id[self._ids[highest]]
 
     def scan(self, shape: tuple[int, int]) -> SparseScan:
         """What a model may learn from: usable values, one a pixel, in the order measured."""
         pixels = np.array(self._pixels, dtype=np.int64).reshape(-1, 2)
-        return SparseScan(shape, pixels, np.array(self._values, dtype=np.float64))
+        values = [channel.filled() for channel in self._channels] or [np.empty(0)]
+        return SparseScan(shape, pixels, values[0], tuple(values[1:]))
 
     def barren(self) -> NDArray[np.int64]:
         """(B, 2) pixels that were measured without a usable value."""

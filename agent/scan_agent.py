@@ -45,8 +45,8 @@ class ScanAgent:
     sampler : Sampler
     name : str
         The sampler's name, as it stands in the documents.
-    key : str
-        Data key of the steering reading, in the points that ``ingest`` takes.
+    key : str or sequence of str
+        Data keys of the steering readings, in the points that ``ingest`` takes.
     seed : int
     until : StopRule or str, optional
         Tells the budget, and answers ``should_stop``.
@@ -70,7 +70,7 @@ class ScanAgent:
         sampler: Sampler,
         *,
         name: str = "",
-        key: str = "value",
+        key: str | Sequence[str] = "value",
         seed: int = 0,
         until: StopRule | str | None = None,
         blocked: ArrayLike = (),
@@ -80,7 +80,7 @@ class ScanAgent:
         self.grid = grid
         self.sampler = sampler
         self.name = name or type(sampler).__name__
-        self.key = key
+        self.keys = (key,) if isinstance(key, str) else tuple(key)
         self.seed = int(seed)
         self.until = None if until is None else parse(until)
         self.observations = Observations()
@@ -93,14 +93,17 @@ class ScanAgent:
         self._audit = Audit(grid.shape, self.seed) if watched else None
         self._tested: TestedMap | None = None
 
+    @property
+    def steered_by(self) -> tuple[str, ...]:
+        """The keys that the sampler decides by: the first, where it takes no more."""
+        return self.keys if getattr(self.sampler, "several_channels", False) else self.keys[:1]
+
     def observe(self, entries: Iterable[Sequence[Any]]) -> None:
-        """Append observations (id, row, column, value) to the log; None is no usable value."""
-        self.observations.extend(
-            Observation(
-                int(number), int(row), int(column), np.nan if value is None else float(value)
-            )
-            for number, row, column, value in entries
-        )
+        """Append observations (id, row, column, value) to the log; None is no usable value.
+
+        Of several channels further values follow.
+        """
+        self.observations.extend(_observation(*entry) for entry in entries)
 
     def decide(self, num: int, pending: ArrayLike = (), number: int = 0) -> Decision:
         """Decide on the next batch.
@@ -173,14 +176,16 @@ class ScanAgent:
             For a point without the value, or of which nobody can say where it was measured.
         """
         for point in points:
-            if self.key not in point:
-                raise ValueError(f"a point needs its value {self.key!r}, but {dict(point)} came")
+            missing = [key for key in self.keys if key not in point]
+            if missing:
+                raise ValueError(f"a point needs its value {missing[0]!r}, but {dict(point)} came")
             number, (row, column) = self._place(point)
-            self.observe([(number, row, column, point[self.key])])
+            self.observe([(number, row, column, *(point[key] for key in self.keys))])
 
     def register_failures(self, suggestions: Iterable[Mapping[str, Any]]) -> None:
         """Learn that suggestions could not be measured: they are not suggested again."""
-        self.ingest({**suggestion, self.key: np.nan} for suggestion in suggestions)
+        nothing = dict.fromkeys(self.keys, np.nan)
+        self.ingest({**suggestion, **nothing} for suggestion in suggestions)
 
     ask = suggest
     tell = ingest
@@ -205,11 +210,15 @@ class ScanAgent:
         return number, (row, column)
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
-        """Tell id, position and outcome of the highest value measured; empty before the first."""
+        """Tell id, position and outcome of the highest value measured; empty before the first.
+
+        Of several channels it is the first one's highest.
+        """
         best = self.observations.best
         if best is None:
             return []
-        return [(best.id, self.grid.position((best.row, best.column)), {self.key: best.value})]
+        outcome = dict(zip(self.keys, best.values, strict=True))
+        return [(best.id, self.grid.position((best.row, best.column)), outcome)]
 
     def should_stop(self) -> tuple[bool, str]:
         """Whether the points measured meet the stop rule, and its reason; it knows no clock."""
@@ -243,6 +252,8 @@ class ScanAgent:
         if num < 1:
             raise ValueError(f"a batch has 1 point or more, but {num} were asked for")
         scan = self.observations.scan(self.grid.shape)
+        if not getattr(self.sampler, "several_channels", False):
+            scan = scan.channels[0]
         unavailable = np.concatenate([self._blocked, self.observations.barren(), pending])
         num = self._grown(int(num))
         request = Request(scan, unavailable, num, int(number), self.seed, self._budget)
@@ -313,3 +324,8 @@ class ScanAgent:
         whole.update(np.ascontiguousarray(request.pending).tobytes())
         whole.update(self.observations.fingerprint())
         return whole.hexdigest()[:16]
+
+
+def _observation(number: Any, row: Any, column: Any, *values: Any) -> Observation:
+    value, *others = (np.nan if each is None else float(each) for each in values)
+    return Observation(int(number), int(row), int(column), value, tuple(others))

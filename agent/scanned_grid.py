@@ -48,16 +48,24 @@ def scanned_grid(start: Mapping[str, Any]) -> ScanGrid:
         ) from error
 
 
-def steering_key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
-    """Tell the steering key; of other plans the first hinted field of the first detector."""
+def steering_keys(
+    start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Tell the steering keys; of other plans the first hinted field of the first detector."""
     if record := start.get("skysteer"):
-        return str(record["key"])
+        key = record["key"]
+        return (key,) if isinstance(key, str) else tuple(key)
     detector = next(iter(start.get("detectors") or []), "")
     for descriptor in descriptors:
         fields = descriptor.get("hints", {}).get(detector, {}).get("fields", [])
         for key in [*fields, *descriptor.get("object_keys", {}).get(detector, [])]:
-            return str(key)
-    return str(detector)
+            return (str(key),)
+    return (str(detector),)
+
+
+def steering_key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
+    """Tell the first steering key, which stands for them in pictures."""
+    return steering_keys(start, descriptors)[0]
 
 
 def grid_of_positions(positions: Mapping[str, NDArray[np.float64]]) -> ScanGrid:

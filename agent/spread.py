@@ -19,7 +19,8 @@ class Spread:
 
     The score is the squared error expected at first sight (half the leave-one-out residuals' mean
     square, half the neighbours' variance) times the squared distance to the nearest point.  Pixels
-    on their way, and those chosen before in the batch, count as measured.
+    on their way, and those chosen before in the batch, count as measured.  Several channels are
+    mapped together: the scores are summed, each on its channel's own scale.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ class Spread:
 
     start = 0.01
     large_batches = True
+    several_channels = True
 
     def __init__(self, flatness: float = 0.25, counts_per_unit: float | None = None) -> None:
         self.flatness = checked_flatness(flatness)
@@ -49,13 +51,16 @@ class Spread:
         rehearse(Spread(self.flatness))
 
     def choose(self, request: Request) -> Choice:
-        """Choose ``request.num`` pixels; scores are in squares of the values' unit."""
+        """Choose ``request.num`` pixels; scores are in squares of the values' unit.
+
+        Of several channels they have no unit.
+        """
         if self._map is None:
             self._map = TestedMap(ErrorMap(request.scan.shape, flatness=self.flatness))
         return choose_from(self._map, request)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
-        """(M, N) map, as `map_of` makes it."""
+        """(M, N) map of the first channel, as `map_of` makes it."""
         return map_of(scan, self.counts_per_unit)
 
 

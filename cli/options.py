@@ -25,6 +25,13 @@ class Goal(StrEnum):
     BOUNDARY = "boundary"
 
 
+class Channels(StrEnum):
+    """Which channels of an image are mapped."""
+
+    FIRST = "first"
+    ALL = "all"
+
+
 class Trained(StrEnum):
     """Agents with a network."""
 
@@ -58,6 +65,11 @@ Uid = Annotated[
     str | None,
     typer.Argument(help="The run's uid or its beginning; the latest run without it."),
 ]
+
+
+def data_keys(text: str | None) -> list[str] | None:
+    """Read ``--key``: a data key, or several with commas between."""
+    return None if text is None else [key.strip() for key in text.split(",")]
 
 
 def agent_options(text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from .options import (
     Agent,
     Batch,
+    Channels,
     Goal,
     Json,
     Options,
@@ -19,12 +20,21 @@ from .options import (
     Trained,
     Uid,
     agent_options,
+    data_keys,
     goal_options,
     stage_time,
 )
 from .printing import json_line, print_outcome, print_table
 
-TOLD = ("nrmse_own", "best_found", "f1", "estimated_nrmse", "cov90", "nlpd")  # where a row has them
+TOLD = (  # where a row has them
+    "nrmse_by_channel",
+    "nrmse_own",
+    "best_found",
+    "f1",
+    "estimated_nrmse",
+    "cov90",
+    "nlpd",
+)
 
 
 def simulate(
@@ -38,6 +48,9 @@ def simulate(
     seed: Seed = 1,
     options: Options = "{}",
     beam_px: Annotated[float, typer.Option(help="FWHM of a beam that blurs the image, px.")] = 0.0,
+    channels: Annotated[
+        Channels, typer.Option(help="Of an image with several, colours too: the first or all.")
+    ] = Channels.FIRST,
     dwell: Annotated[
         float | None,
         typer.Option(help="Seconds of each exposure: adds the beam time to each row."),
@@ -67,6 +80,7 @@ def simulate(
         seed=seed,
         options=agent_options(options) | goal_options(goal, threshold),
         beam_px=beam_px,
+        channels=channels.value,
         stage=stage_time(dwell, speed, settle=settle, acceleration=acceleration),
     )
     if as_json:
@@ -175,7 +189,9 @@ def replay(
     batch: Batch = None,
     seed: Seed = 1,
     options: Options = "{}",
-    key: Annotated[str | None, typer.Option(help="Data key of the readings.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Data key of the readings; several with commas between.")
+    ] = None,
     tiled: Annotated[str | None, typer.Option(help="Read from this Tiled server.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -194,7 +210,7 @@ def replay(
         batch=batch,
         seed=seed,
         options=agent_options(options),
-        key=key,
+        key=data_keys(key),
     )
     if as_json:
         for row in rows:

@@ -58,6 +58,15 @@ class ErrorEstimate:
         reach = math.exp(float(ndtri(0.5 + 0.5 * BAND)) * min(spread, MOST_SPREAD))
         return cls(points, nrmse, nrmse / reach, nrmse * reach, math.sqrt(error))
 
+    @classmethod
+    def mean(cls, each: Sequence[ErrorEstimate]) -> ErrorEstimate:
+        """Of the channels of a map: means over those that are known; the RMS is the first's."""
+        known = [e for e in each if not math.isnan(e.nrmse)] or each[:1]
+        nrmse, low, high = (
+            sum(getattr(e, name) for e in known) / len(known) for name in ("nrmse", "low", "high")
+        )
+        return cls(each[0].points, nrmse, low, high, each[0].rms)
+
     @property
     def spread(self) -> float:
         """Standard deviation of the log; 0 where there is no band."""

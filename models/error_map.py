@@ -1,4 +1,4 @@
-"""A map of a raster, and how wrong it is expected to be at each pixel, at the price of the change.
+"""A raster's map, and how wrong it is expected to be at each pixel, at the price of the change.
 
 What is computed depends on the measured pixels and values alone: a map that was brought up to date
 a thousand times equals one made at once, to the last bit.
@@ -13,20 +13,22 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .best_first import BestFirst
-from .local_features import FEATURES, UNAVAILABLE, describe_pixels, residuals_of, score_pixels
+from .error_channel import NO_LAYERS, SILENT, ErrorChannel, Scoring
+from .local_features import FEATURES, UNAVAILABLE, describe_pixels
 from .measuring_gain import gains_of
 from .neighbour_tables import TILE, NeighbourTables
 from .scan import SparseScan
-from .self_check import trust
-from .value_scale import prefix_of, scale_of
+from .score_sum import sum_scores
 
 BLOCK = 1 << 18  # pixels scored at a time where all are, to bound the memory
-NO_LAYERS = tuple(np.empty(s, np.float32) for s in ((0, 0), 0, (0, 0), 0, (0, 0), 0))
-SSIM_FLOOR = 4.5e-4  # C2/2 = 0.03^2/2 of the structural similarity index, in squares of the range
 
 
 class ErrorMap:
     """Estimates, expected squared errors and scores of all pixels, incrementally.
+
+    Of several channels each has its own; what is chosen follows the sum of their scores, each a
+    share of the channel's variance, so that neither scale nor offset of a channel counts, and one
+    that is constant is not heard.
 
     Parameters
     ----------
@@ -44,7 +46,12 @@ class ErrorMap:
         Weight of the network's correction of the gain against that of the pixel's own error in
         the logarithm of the score, 0 to 1.
     checked : bool
-        Whether errors count in the score no more than the scan's own bear out, see `trust`.
+        Whether errors count in the score no more than the scan's own bear out, see `self_check`.
+
+    Attributes
+    ----------
+    channels : tuple of ErrorChannel
+        What each channel says; the map's own ``image``, errors, features and gains are the first's.
     """
 
     FEATURES = FEATURES
@@ -59,50 +66,45 @@ class ErrorMap:
         gain_share: float = 0.0,
         checked: bool = False,
     ) -> None:
-        self._layers = NO_LAYERS if layers is None else tuple(layers)
-        self._power, self._flatness = float(power), float(flatness)
-        self._gain_share, self._checked = float(gain_share), checked
-        self._reset(shape)
+        weights = NO_LAYERS if layers is None else tuple(layers)
+        self._scoring = Scoring(weights, float(power), float(flatness), float(gain_share), checked)
+        self._reset(shape, 1)
 
-    def _reset(self, shape: tuple[int, int]) -> None:
+    def _reset(self, shape: tuple[int, int], channels: int) -> None:
         self._tables = NeighbourTables(shape)
         self._scan = SparseScan(shape, np.empty((0, 2), np.int64), np.empty(0))
-        self._scale, self._varied, self._trust = (0, 0.0, 1.0), False, 1.0
-        self._image = np.zeros(shape)
-        self._residuals = np.zeros(shape, dtype=np.float32)
         self._measured = np.zeros(shape, dtype=np.bool_)
         self._near = np.zeros(shape, dtype=np.int32)
-        self._error = np.zeros(shape, dtype=np.float32)
-        self._score = np.full(shape, UNAVAILABLE, dtype=np.float32)
-        self._best = BestFirst(self._score, self._near, self._power)
-        self._sums = np.zeros((*self._tables.tiles, 2))
+        self._scores = np.full((channels, *shape), UNAVAILABLE, dtype=np.float32)
+        self.channels = tuple(
+            ErrorChannel(self._scoring, score, weighed=channels > 1) for score in self._scores
+        )
+        self._score = self._scores[0] if channels == 1 else self._scores[0].copy()
+        self._best = BestFirst(self._score, self._near, self._scoring.power)
 
     def update(self, scan: SparseScan) -> None:
         """Bring everything up to date with a scan of a point or more.
 
         Cheap where it extends the last one; where it does not, all begins anew.
         """
-        known = len(self._scan.values)
-        if not (self._scan.shape == scan.shape and _begins(scan.pixels, self._scan.pixels)):
-            self._reset(scan.shape)
+        known, its = len(self._scan.values), scan.channels
+        fits = self._scan.shape == scan.shape and len(its) == len(self.channels)
+        if not (fits and _begins(scan.pixels, self._scan.pixels)):
+            self._reset(scan.shape, len(its))
             known = 0
         fresh = scan.pixels[known:]
-        same = known > 0 and _begins(scan.values, self._scan.values)
-        if not (same and self._varied and prefix_of(len(scan.values)) == prefix_of(known)):
-            before = self._scale, self._trust
-            self._scale, self._varied = scale_of(scan.values)
-            self._trust = self._borne_out(scan)
-            same = same and (self._scale, self._trust) == before
+        extends = known > 0 and scan.extends(self._scan)
+        stands = [c.take_scale(s, extends) for c, s in zip(self.channels, its, strict=True)]
         self._scan = scan
         self._measured[fresh[:, 0], fresh[:, 1]] = True
         if len(fresh) > known:
             self._tables.fill(scan.pixels)
             self._revalue()
-        elif not same:
+        elif not all(stands):
             self._tables.insert(fresh)
             self._revalue()
         elif len(fresh):
-            self._extend(fresh, scan.values[known:])
+            self._extend(fresh, known)
 
     def choose(
         self, num: int, unavailable: NDArray[np.int64], counted: int = 0
@@ -110,22 +112,44 @@ class ErrorMap:
         """Choose up to ``num`` (K, 2) pixels, best first, with their scores.
 
         The last ``counted`` of the (Q, 2) unavailable pixels count as measured, as do those chosen
-        before in the batch.  Scores are in squares of the values' unit.
+        before in the batch.  Scores are in squares of the values' unit; of
+        several channels they are shares of their variances.
         """
         pixels, octaves = self._best.choose(num, unavailable, counted)
         with np.errstate(over="ignore", under="ignore"):
-            return pixels, np.exp2(octaves.astype(np.float64) + 2.0 * self._scale[0])
+            return pixels, np.exp2(octaves.astype(np.float64) + self.unit)
+
+    @property
+    def unit(self) -> float:
+        """Octaves by which scores lie below those in squares of the values' unit.
+
+        0 of several channels, whose scores are relative to their mean errors.
+        """
+        return 2.0 * self._first.scale[0] if len(self.channels) == 1 else 0.0
 
     @property
     def expected_nrmse(self) -> float:
-        """Root of the squared errors expected over the map's norm; NaN for a map of zeros."""
-        errors, squares = self._sums.reshape(-1, 2).sum(axis=0)
-        return float(np.sqrt(errors / squares)) if squares > 0 else float("nan")
+        """Root of the squared errors expected over the map's norm; NaN for a map of zeros.
+
+        Of several channels the mean over those that vary.
+        """
+        found = [self.channels[k].expected_nrmse for k in self.heard]
+        return sum(found) / len(found)
+
+    @property
+    def heard(self) -> tuple[int, ...]:
+        """Which channels have a say: those that vary; the first alone where none does."""
+        varied = (k for k, channel in enumerate(self.channels) if channel.weight != SILENT)
+        return tuple(varied) or (0,)
+
+    @property
+    def _first(self) -> ErrorChannel:
+        return self.channels[0]
 
     @property
     def image(self) -> NDArray[np.float64]:
         """(M, N) inverse-distance map, in the units of the values."""
-        return np.ldexp(self._image + self._scale[1], self._scale[0])
+        return self._first.estimates
 
     @property
     def score(self) -> NDArray[np.float32]:
@@ -140,14 +164,11 @@ class ErrorMap:
     @property
     def squared_error(self) -> NDArray[np.float64]:
         """(M, N) squared error expected at each pixel, 0 where measured; units of the values^2."""
-        return np.ldexp(self._error.astype(np.float64), 2 * self._scale[0])
+        return self._first.squared_error
 
     def foretold(self) -> tuple[NDArray[np.float64], NDArray[np.float32], tuple[int, float]]:
-        """(M, N) map, (M, N) squared errors expected, and the (exponent, offset) of their unit.
-
-        A value v stands in that unit as ``v 2^-exponent - offset``: exactly, for whole numbers.
-        """
-        return self._image.copy(), self._error.copy(), self._scale[:2]
+        """The first channel's, see `ErrorChannel.foretold`."""
+        return self._first.foretold()
 
     def features(
         self, pixels: NDArray[np.int64]
@@ -157,9 +178,9 @@ class ErrorMap:
         The latter in squares of the values' unit.
         """
         features, energies = describe_pixels(
-            pixels, self._tables.neighbours, self._image, self._residuals
+            pixels, self._tables.neighbours, self._first.image, self._first.residuals
         )
-        return features, np.ldexp(energies, 2 * self._scale[0])
+        return features, self._first.in_squares(energies)
 
     def gains(self, pixels: NDArray[np.int64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
         """(U,) squared error that measuring each of some pixels would take off the whole map.
@@ -173,71 +194,63 @@ class ErrorMap:
             tables.neighbours,
             tables.reach,
             self._measured,
-            self._image,
-            self._scaled(truth),
+            self._first.image,
+            self._first.scaled(truth),
         )
-        return np.ldexp(found, 2 * self._scale[0])
+        return self._first.in_squares(found)
 
-    def _extend(self, fresh: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        self._image[fresh[:, 0], fresh[:, 1]] = self._scaled(values)
-        self._tables.insert(fresh)
-        measured, _ = _flagged(self._tables.touched, self._tables.flags, self._measured)
-        changed = self._renew_residuals(measured)
-        self._tables.flag_users(measured[changed])
-        touched = self._tables.touched
-        measured, unmeasured = _flagged(touched, self._tables.flags, self._measured)
-        _clear(measured, self._tables.flags, self._near, self._error, self._score)
+    def _extend(self, fresh: NDArray[np.int64], known: int) -> None:
+        tables = self._tables
+        for channel, scan in zip(self.channels, self._scan.channels, strict=True):
+            channel.write(fresh, scan.values[known:])
+        tables.insert(fresh)
+        measured, _ = _flagged(tables.touched, tables.flags, self._measured)
+        changed = [c.renew_residuals(measured, tables.neighbours) for c in self.channels]
+        tables.flag_users(measured[np.logical_or.reduce(changed)])
+        touched = tables.touched
+        measured, unmeasured = _flagged(touched, tables.flags, self._measured)
+        self._clear(measured)
         self._rescore(unmeasured)
-        _settle(touched, self._tables.flags, self._image, self._error, self._scale[1], self._sums)
-        self._best.refresh(touched)
-        self._tables.clear()
+        self._settle(touched)
+        tables.clear()
 
     def _revalue(self) -> None:
         """Compute all that depends on values, for every pixel."""
         self._tables.clear()
         pixels = self._scan.pixels
-        self._image[pixels[:, 0], pixels[:, 1]] = self._scaled(self._scan.values)
-        self._renew_residuals(pixels)
-        _clear(pixels, self._tables.flags, self._near, self._error, self._score)
+        for channel, scan in zip(self.channels, self._scan.channels, strict=True):
+            channel.write(pixels, scan.values)
+            channel.renew_residuals(pixels, self._tables.neighbours)
+        self._clear(pixels)
         rows = max(1, BLOCK // self._scan.shape[1])
         for first in range(0, self._scan.shape[0], rows):
             block = np.argwhere(~self._measured[first : first + rows])
             block[:, 0] += first
             self._rescore(block)
-        every = np.argwhere(np.ones(self._tables.tiles, dtype=bool))
-        _settle(every, self._tables.flags, self._image, self._error, self._scale[1], self._sums)
-        self._best.refresh(every)
+        self._settle(np.argwhere(np.ones(self._tables.tiles, dtype=bool)))
 
-    def _renew_residuals(self, pixels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return residuals_of(pixels, self._tables.neighbours, self._image, self._residuals)
+    def _clear(self, measured: NDArray[np.int64]) -> None:
+        for channel in self.channels:
+            channel.clear(measured, self._near)
+        if len(self.channels) > 1:
+            self._score[measured[:, 0], measured[:, 1]] = UNAVAILABLE
 
     def _rescore(self, pixels: NDArray[np.int64]) -> None:
-        score_pixels(
-            pixels,
-            self._tables.neighbours,
-            self._image,
-            self._residuals,
-            self._layers,
-            self._how(),
-            self._near,
-            self._error,
-            self._score,
-        )
+        for channel in self.channels:
+            channel.rescore(pixels, self._tables.neighbours, self._near)
+        if len(self.channels) > 1:
+            sum_scores(pixels, self._scores, self._weights(), self._score)
 
-    def _borne_out(self, scan: SparseScan) -> float:
-        if not (self._checked and self._varied):
-            return 1.0
-        num = prefix_of(len(scan.values))
-        values = self._scaled(scan.values[:num])
-        return trust(SparseScan(scan.shape, scan.pixels[:num], values))
+    def _weights(self) -> NDArray[np.float32]:
+        """Octaves by which the channels' scores are shifted; of the first alone if none varies."""
+        weights = np.array([channel.weight for channel in self.channels], dtype=np.float32)
+        weights[0] = 0.0 if self.heard == (0,) else weights[0]
+        return weights
 
-    def _how(self) -> tuple[float, ...]:
-        floor = SSIM_FLOOR * self._scale[2]
-        return (self._power, self._flatness, floor, self._gain_share, self._trust)
-
-    def _scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        exponent, offset, _ = self._scale
-        return np.clip(np.ldexp(values, -exponent) - offset, -1e15, 1e15)
+    def _settle(self, tiles: NDArray[np.int64]) -> None:
+        for channel in self.channels:
+            channel.settle(tiles, self._tables.flags)
+        self._best.refresh(tiles)
 
 
 def _begins(whole: NDArray[np.generic], part: NDArray[np.generic]) -> bool:
@@ -263,29 +276,3 @@ def _flagged(tiles, flags, measured):
                     u += 1
                     yes[-u, 0], yes[-u, 1] = row, column
     return yes[:p], yes[yes.shape[0] - u :]
-
-
-@njit(cache=True, error_model="numpy")
-def _clear(pixels, flags, near, error, score):
-    """A measured pixel has no error and cannot be chosen."""
-    for p in range(pixels.shape[0]):
-        row, column = pixels[p]
-        near[row, column] = 0
-        error[row, column] = 0
-        score[row, column] = UNAVAILABLE
-
-
-@njit(cache=True, error_model="numpy")
-def _settle(tiles, flags, image, error, offset, sums):
-    """Sum up errors and squares of the map in tiles, always in the same order; drop the flags."""
-    rows, columns = image.shape
-    for t in range(tiles.shape[0]):
-        i, j = tiles[t]
-        errors = squares = 0.0
-        for row in range(i * TILE, min((i + 1) * TILE, rows)):
-            for column in range(j * TILE, min((j + 1) * TILE, columns)):
-                value = image[row, column] + offset
-                errors += error[row, column]
-                squares += value * value
-                flags[row, column] = 0
-        sums[i, j, 0], sums[i, j, 1] = errors, squares

@@ -20,15 +20,18 @@ class SparseScan:
         Row and column of each measured pixel, no pixel twice, in the order measured.
     values : (P,) ndarray of float64
         What the detector read there, finite, in its own units.
+    others : tuple of (P,) ndarray of float64
+        The same of its further channels, where several are to be mapped together.
     """
 
     shape: tuple[int, int]
     pixels: NDArray[np.int64]
     values: NDArray[np.float64]
+    others: tuple[NDArray[np.float64], ...] = ()
 
     @classmethod
     def of(cls, shape: tuple[int, int], pixels: ArrayLike, values: ArrayLike) -> SparseScan:
-        """Check and convert what came from outside.
+        """Check and convert what came from outside; of several channels (P, C) values.
 
         Raises
         ------
@@ -37,7 +40,8 @@ class SparseScan:
             finite.
         """
         where = np.asarray(pixels, dtype=np.int64).reshape(-1, 2)
-        what = np.asarray(values, dtype=np.float64).reshape(-1)
+        what = np.asarray(values, dtype=np.float64)
+        what = what if what.ndim == 2 else what.reshape(-1, 1)
         if len(where) != len(what):
             raise ValueError(f"{len(where)} pixels came with {len(what)} values: give one each")
         if not np.isfinite(what).all():
@@ -46,7 +50,8 @@ class SparseScan:
             raise ValueError(f"a pixel lies off the {shape[0]} x {shape[1]} raster")
         if len(np.unique(where[:, 0] * shape[1] + where[:, 1])) != len(where):
             raise ValueError("a pixel came twice: keep one value for each")
-        return cls((int(shape[0]), int(shape[1])), where, what)
+        first, *others = np.ascontiguousarray(what.T)
+        return cls((int(shape[0]), int(shape[1])), where, first, tuple(others))
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -67,7 +72,16 @@ class SparseScan:
 
     def first(self, num: int) -> SparseScan:
         """The scan as it was after ``num`` points."""
-        return SparseScan(self.shape, self.pixels[:num], self.values[:num])
+        others = tuple(values[:num] for values in self.others)
+        return SparseScan(self.shape, self.pixels[:num], self.values[:num], others)
+
+    @property
+    def channels(self) -> tuple[SparseScan, ...]:
+        """The scan as each of its channels has it."""
+        if not self.others:
+            return (self,)
+        every = (self.values, *self.others)
+        return tuple(SparseScan(self.shape, self.pixels, values) for values in every)
 
     def extends(self, other: SparseScan) -> bool:
         """Whether this begins with the same points and values, in the same order."""
@@ -75,6 +89,8 @@ class SparseScan:
         return (
             self.shape == other.shape
             and len(self.values) >= known
+            and len(self.others) == len(other.others)
             and np.array_equal(self.values[:known], other.values)
+            and all(map(np.array_equal, (v[:known] for v in self.others), other.others))
             and np.array_equal(self.pixels[:known], other.pixels)
         )

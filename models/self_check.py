@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from .reconstruct import Neighbours, nearest_measured
 from .scan import SparseScan
@@ -15,8 +18,24 @@ UNTOLD, TOLD = 0.15, 0.70  # slopes up to which nothing is trusted, from which o
 STEPS = 16.0  # of the answer, so that the last bits of sums decide nothing
 
 
-def trust(scan: SparseScan) -> float:
-    """How far large errors stand beside large ones, 0 to 1 in sixteenths.
+@dataclass(frozen=True)
+class SelfCheck:
+    """What the measured points say of their own predictability.
+
+    Attributes
+    ----------
+    trust : float
+        How far large errors stand beside large ones, 0 to 1 in sixteenths.
+    square : float
+        Mean squared error of a point's prediction from the others, in squares of the values' unit.
+    """
+
+    trust: float
+    square: float
+
+
+def self_check(scan: SparseScan) -> SelfCheck:
+    """Predict every measured point from its neighbours, and compare.
 
     Every measured point is predicted from its ten neighbours, and the square of what is left from
     the squares left at the nearest six of them: errors grow with the prediction to the power of
@@ -27,20 +46,25 @@ def trust(scan: SparseScan) -> float:
     Parameters
     ----------
     scan : SparseScan
-        With a measured pixel or more; its squared values are finite.
+        With a measured pixel or more; its squared values are finite.  Of ten or fewer, which are
+        trusted, the square is the values' variance.
     """
-    if len(scan.values) <= NEIGHBOURS:
-        return 1.0
+    values = scan.values - scan.values[0]  # so that a constant leaves nothing
+    if len(values) <= NEIGHBOURS:
+        return SelfCheck(1.0, float(values.var()))
     around = nearest_measured(scan, scan.pixels, neighbours=NEIGHBOURS + 1)
     others = Neighbours(around.indices[:, 1:], around.distances[:, 1:])
     near = slice(1, CLOSE + 1)
     close = Neighbours(around.indices[:, near], around.distances[:, near])
-    values = scan.values - scan.values[0]  # so that a constant leaves nothing
     squares = np.square(values - others.mean_of(values))
-    floor = FLOOR * squares.mean()
-    if floor == 0:
-        return 1.0
-    foretold, found = np.log2(close.mean_of(squares) + floor), np.log2(squares + floor)
-    foretold -= foretold.mean()
-    slope = (foretold @ found + DOUBT) / (foretold @ foretold + DOUBT)
+    square = float(squares.mean())
+    if square == 0:
+        return SelfCheck(1.0, square)
+    return SelfCheck(_trust(close.mean_of(squares), squares, FLOOR * square), square)
+
+
+def _trust(foretold: NDArray[np.float64], found: NDArray[np.float64], floor: float) -> float:
+    x, y = np.log2(foretold + floor), np.log2(found + floor)
+    x -= x.mean()
+    slope = (x @ y + DOUBT) / (x @ x + DOUBT)
     return round(STEPS * min(max((slope - UNTOLD) / (TOLD - UNTOLD), 0.0), 1.0)) / STEPS

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .error_channel import ErrorChannel
 from .error_estimate import MOST_SPREAD, ErrorEstimate, spread_of
 from .error_map import ErrorMap
 from .forward_log import Tests, block_end
@@ -34,34 +35,75 @@ class TestedMap:
 
     def __init__(self, error_map: ErrorMap) -> None:
         self.map = error_map
-        self._begin()
+        self._begin(1)
 
-    def _begin(self) -> None:
-        self._log = Tests.none()
+    def _begin(self, channels: int) -> None:
+        self._known = 0  # readings that the forecasts rest on
         self._scan: SparseScan | None = None
-        self._forecast: tuple[Any, ...] | None = None
+        self._tested = [_TestedChannel() for _ in range(channels)]
 
     def update(self, scan: SparseScan) -> None:
         """Test the readings of a scan that are new, and take them in; anew where it begins else."""
         if self._scan is None or not scan.extends(self._scan):
-            self._begin()
+            self._begin(len(scan.channels))
         num = len(scan.values)
-        while (end := block_end(self._block_begin)) <= num:
+        while (end := block_end(self._known)) <= num:
             self._scan = scan.first(end)
             self.map.update(self._scan)
-            self._log = self.tests.latest()
-            self._forecast = (end, *self.map.foretold())
+            for k, tested in enumerate(self._tested):
+                tested.foretell(self.map.channels[k], self._scan.channels[k])
+            self._known = end
         self._scan = scan
         if num:
             self.map.update(scan)
 
     @property
     def tests(self) -> Tests:
-        """What the latest readings were off before they were learnt; in the values' unit."""
-        if self._forecast is None or self._scan is None:
+        """What the first channel's latest readings were off before they were learnt, its unit."""
+        if self._scan is None:
+            return Tests.none()
+        return self._tested[0].tests(self._scan.channels[0])
+
+    def error_estimate(self, audited: NDArray[np.bool_]) -> ErrorEstimate:
+        """The error expected of the inverse-distance map.
+
+        Of several channels the mean over those that vary; its RMS is the first's.
+
+        Parameters
+        ----------
+        audited : (P,) ndarray of bool
+            Which readings of the scan were drawn at random; empty where none were.
+        """
+        if self._scan is None or not len(self._scan.values):
+            return ErrorEstimate(0)
+        return ErrorEstimate.mean(
+            [
+                self._tested[k].error_estimate(
+                    self.map.channels[k], self._scan.channels[k], audited
+                )
+                for k in self.map.heard
+            ]
+        )
+
+
+class _TestedChannel:
+    """What one channel's readings were off before they were learnt."""
+
+    def __init__(self) -> None:
+        self._log = Tests.none()
+        self._forecast: tuple[Any, ...] | None = None
+
+    def foretell(self, channel: ErrorChannel, scan: SparseScan) -> None:
+        """Keep what the channel says of the readings that follow those of a scan."""
+        self._log = self.tests(scan).latest()
+        self._forecast = (len(scan.values), *channel.foretold())
+
+    def tests(self, scan: SparseScan) -> Tests:
+        """What the latest readings of a scan were off; in the values' unit."""
+        if self._forecast is None:
             return self._log
         known, image, squared_error, scale = self._forecast
-        pixels, values = self._scan.pixels[known:], self._scan.values[known:]
+        pixels, values = scan.pixels[known:], scan.values[known:]
         at = tuple(pixels.T)
         exponent, offset = scale
         num = len(values)
@@ -74,19 +116,13 @@ class TestedMap:
         )
         return self._log.then(found.in_unit(math.ldexp(1.0, exponent)))
 
-    def error_estimate(self, audited: NDArray[np.bool_]) -> ErrorEstimate:
-        """The error expected of the inverse-distance map.
-
-        Parameters
-        ----------
-        audited : (P,) ndarray of bool
-            Which readings of the scan were drawn at random; empty where none were.
-        """
-        if self._scan is None or not len(self._scan.values):
-            return ErrorEstimate(0)
-        free = ~self._scan.mask
-        squares = self.map.squared_error[free]
-        spread, tests = MOST_SPREAD, self.tests
+    def error_estimate(
+        self, channel: ErrorChannel, scan: SparseScan, audited: NDArray[np.bool_]
+    ) -> ErrorEstimate:
+        """The error expected of the channel's map, calibrated on the tests where there are some."""
+        free = ~scan.mask
+        squares = channel.squared_error[free]
+        spread, tests = MOST_SPREAD, self.tests(scan)
         if len(tests) >= FEWEST:
             unit = float(np.sqrt(tests.variances.mean()))
             scaled, weights = tests.in_unit(1.0 / unit), tests.weights(audited)
@@ -97,14 +133,8 @@ class TestedMap:
             expected = _expected(scale, scaled.variances)
             spread = spread_of(scaled.errors**2, expected, weights, tests.audits(audited))
             squares = unit**2 * _expected(scale, np.maximum(squares / unit**2, LEAST_SQUARE))
-        error = float(squares.sum()) / free.size
-        return ErrorEstimate.of(
-            len(self._scan.values), error, float((self.map.image**2).mean()), spread
-        )
-
-    @property
-    def _block_begin(self) -> int:
-        return 0 if self._forecast is None else int(self._forecast[0])
+        error, square = float(squares.sum()) / free.size, float((channel.estimates**2).mean())
+        return ErrorEstimate.of(len(scan.values), error, square, spread)
 
 
 def _expected(scale: LocalScale, squares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,14 @@ def prefix_of(num: int) -> int:
     return num if num < FIRST_PREFIX else 1 << (num.bit_length() - 1)
 
 
+def told_by(values: NDArray[np.float64]) -> int:
+    """How many values tell what stands until the prefix grows: more where that is constant."""
+    some = values[: prefix_of(len(values))]
+    if (some != values[0]).any():
+        return len(some)
+    return int(np.argmax(values != values[0])) + 1
+
+
 def scale_of(values: NDArray[np.float64]) -> tuple[tuple[int, float, float], bool]:
     """Binary exponent of the values' spread, first value in its units, range squared in them.
 
@@ -21,8 +29,7 @@ def scale_of(values: NDArray[np.float64]) -> tuple[tuple[int, float, float], boo
     """
     some = values[: prefix_of(len(values))]
     varied = bool((some != values[0]).any())
-    if not varied:
-        some = values[: int(np.argmax(values != values[0])) + 1]
+    some = values[: told_by(values)]
     exponent = int(np.frexp(np.abs(some).max())[1])
     units = np.ldexp(some, -exponent)
     apart = float(np.abs(units - units[0]).mean())

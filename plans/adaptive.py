@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -52,6 +53,7 @@ from .request import (
     final_goal,
     keep_out_zones,
     prefetch_size,
+    steering_readings,
     step_lengths,
     stop_rule,
     time_budget,
@@ -61,6 +63,8 @@ from .shutter import shutter_for_scan
 from .stage import MOTORS, stage_time
 from .start_document import start_document
 from .waiting import wait_for_future
+
+logger = logging.getLogger(__name__)
 
 
 def adaptive_scan(
@@ -77,7 +81,7 @@ def adaptive_scan(
     *,
     until: StopRule | str = "coverage(0.15)",
     batch: int | None = None,
-    key: str | None = None,
+    key: str | Sequence[str] | None = None,
     dwell: float | None = None,
     settle: float = 0.0,
     seed: int = 0,
@@ -115,8 +119,10 @@ def adaptive_scan(
     batch : int, optional
         Points between two decisions. By default a third of a percent of the grid, at most 50; or
         where the stage is known, what suits it: at most 1000, and a quarter of what is measured.
-    key : str, optional
-        Data key of the reading that steers; the first hinted field of the first detector.
+    key : str or sequence of str, optional
+        Data key of the reading that steers; the first hinted field of the first detector. Several
+        are mapped together, each on its own scale, by an agent that takes several (``"slads"``,
+        ``"spread"``); others take the first, and the log says so.
     dwell : float, optional
         Seconds of each exposure, set on every detector that has a ``dwell`` (or ``exposure_time``,
         ``count_time``, ``preset_time``).
@@ -199,7 +205,7 @@ def adaptive_scan(
     size = batch_size(batch, grid, times)
     grows = batch is None and times is not None
     ahead = prefetch_size(prefetch, min(size, LARGEST_BATCH) if grows else size)
-    steering = key or data_key(detectors[0] if detectors else None)
+    steering = steering_readings(key, detectors)
     zones = keep_out_zones(keep_out)
     goal = final_goal(then, grid)
     timers = dict.fromkeys(exposure_signals(detectors, dwell), float(dwell or 0.0))
@@ -222,6 +228,7 @@ def adaptive_scan(
     spec = {
         **agent_spec(agent),
         "grid": grid.describe(),
+        "key": steering,
         "seed": int(seed),
         "until": repr(rule),
         "stage": times and times.describe(),
@@ -307,10 +314,14 @@ def _describe_agent(advisor: Advisor, timeout: float) -> Plan:
     answer = advisor.describe_agent()
     yield from wait_for_future(answer, timeout)
     try:
-        return answer.result(timeout=0)
+        described = answer.result(timeout=0)
     except Exception as error:
         why = error if answer.done() else f"no answer within {timeout:g} s"
         raise ValueError(f"agent {advisor.agent!r} cannot be built: {why}") from error
+    if len(described.get("steered_by", ())) == 1:
+        only = described["steered_by"][0]
+        logger.warning("agent %r takes one channel: %r alone steers it", advisor.agent, only)
+    return described
 
 
 def _start_worker(agent: Any, spec: Mapping[str, Any]) -> Caller:

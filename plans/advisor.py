@@ -239,8 +239,8 @@ def _arguments(question: Question, since: int) -> Sequence[Any]:
 
 
 def _to_json(entry: Observation) -> list[float | None]:
-    usable = np.isfinite(entry.value)
-    return [entry.id, entry.row, entry.column, entry.value if usable else None]
+    values = (value if np.isfinite(value) else None for value in entry.values)
+    return [entry.id, entry.row, entry.column, *values]
 
 
 def _why(error: Exception) -> str:

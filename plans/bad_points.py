@@ -129,14 +129,16 @@ class BadPoints:
         return steps[min(before, len(steps) - 1)]
 
     def judge(self, observation: Observation) -> Trouble | None:
-        """What is wrong with a reading, if anything is to be done about it."""
-        value = observation.value
-        for kind, why in (
-            ("unusable", None if math.isfinite(value) else f"the reading is {value}"),
-            ("negative", f"the reading {value:g} is below 0" if value < 0 else None),
-            ("saturated", self._too_much(value)),
-        ):
-            if why is not None and self.steps(kind) != ("keep",):
+        """What is wrong with a reading, if anything is to be done about it.
+
+        Of several channels it is unusable where none gave a number; else each is looked at.
+        """
+        known = [value for value in observation.values if math.isfinite(value)]
+        troubles = [("unusable", f"the reading is {observation.value}")] if not known else []
+        troubles += [("negative", f"the reading {v:g} is below 0") for v in known if v < 0]
+        troubles += [("saturated", why) for v in observation.values if (why := self._too_much(v))]
+        for kind, why in troubles:
+            if self.steps(kind) != ("keep",):
                 return Trouble(kind, why, observation.id)
         return None
 

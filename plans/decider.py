@@ -206,7 +206,7 @@ class Decider:
 
     def answer_at(self, moment: Moment) -> Future[Batch] | None:
         """Answer as at a moment of the past; None where the stop rule left no point then."""
-        reader = EventReader(self._reader.grid, self._reader.key)
+        reader = EventReader(self._reader.grid, self._reader.keys)
         reader.recall(moment.log, moment.interventions)
         past = copy.copy(self)
         past.recall(moment.decisions, reader=reader)

@@ -43,6 +43,7 @@ from .request import (
     data_key,
     exposure_signals,
     keep_out_zones,
+    steering_readings,
     stop_rule,
 )
 from .stage import told_at_once
@@ -100,7 +101,7 @@ def dry_run(
     *,
     until: StopRule | str = "coverage(0.15)",
     batch: int | None = None,
-    key: str | None = None,
+    key: str | Sequence[str] | None = None,
     dwell: float | None = None,
     settle: float = 0.0,
     seed: int = 0,
@@ -140,10 +141,10 @@ def dry_run(
     motors = {grid.slow.name: slow_motor, grid.fast.name: fast_motor}
     check_times(dwell, settle, np.inf)
     rule, steps = stop_rule(until, dwell), batch_size(batch, grid)
-    data_key(detectors[0] if detectors else None)
+    steering = steering_readings(key, detectors)
     exposure_signals(detectors, dwell)
     if key is not None:
-        check_key(detectors, key)
+        check_key(detectors, steering)
     check_ends(grid, motors)
     guard = Guard(grid, partial(check_target, motors), keep_out_zones(keep_out))
     times = _stage_time(stage, motors, settle, dwell)

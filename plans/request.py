@@ -37,7 +37,17 @@ def data_key(device: Any) -> str:
     return fields[0] if fields else device.name
 
 
-def check_key(detectors: Sequence[Any], key: str) -> None:
+def steering_readings(key: str | Sequence[str] | None, detectors: Sequence[Any]) -> str | list[str]:
+    """Read which data key steers, or which several do together."""
+    if not key:
+        return data_key(detectors[0] if detectors else None)
+    keys = [key] if isinstance(key, str) else list(key)
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"key takes a data key, or several different ones, but {key!r} came")
+    return keys[0] if len(keys) == 1 else keys
+
+
+def check_key(detectors: Sequence[Any], key: str | Sequence[str]) -> None:
     """Refuse a key that no detector has; one that describes itself in a coroutine may have it."""
     there: list[str] = []
     for detector in detectors:
@@ -47,10 +57,11 @@ def check_key(detectors: Sequence[Any], key: str) -> None:
                 described.close()  # else Python warns that it was never awaited
             return
         there += described
-    if key not in there:
-        raise ValueError(
-            f"no detector has the data key {key!r} to steer by: there are {', '.join(there)}"
-        )
+    for each in [key] if isinstance(key, str) else key:
+        if each not in there:
+            raise ValueError(
+                f"no detector has the data key {each!r} to steer by: there are {', '.join(there)}"
+            )
 
 
 def agent_spec(agent: str | Mapping[str, Any] | Sampler) -> dict[str, Any]:

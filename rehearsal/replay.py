@@ -18,7 +18,7 @@ from ..agent import (
     coverage,
     grid_of_positions,
     scanned_grid,
-    steering_key,
+    steering_keys,
 )
 from ..models import SparseScan, inverse_distance, nrmse
 from ..plans import decide_again
@@ -62,24 +62,35 @@ class PastScan:
 
     @property
     def truth(self) -> NDArray[np.float64]:
-        """(M, N) the map from all that was measured; of a full raster the data themselves."""
-        return inverse_distance(self.scan)
+        """(M, N) the map from all that was measured; of a full raster the data themselves.
 
-    def distance(self, image: NDArray[np.float64]) -> float:
-        """NRMSE of a map against what was measured, there where it was measured."""
-        rows, columns = self.scan.pixels.T
-        return nrmse(self.scan.values[None], image[rows, columns][None])
+        (C, M, N) of several channels.
+        """
+        maps = [inverse_distance(channel) for channel in self.scan.channels]
+        return maps[0] if len(maps) == 1 else np.array(maps)
+
+    def distance(self, scan: SparseScan) -> float:
+        """NRMSE of a scan's map against what was measured, there where it was measured.
+
+        Of several channels the mean.
+        """
+        at = tuple(self.scan.pixels.T)
+        errors = [
+            nrmse(mine.values[None], inverse_distance(its)[at][None])
+            for mine, its in zip(self.scan.channels, scan.channels, strict=True)
+        ]
+        return float(np.mean(errors))
 
 
-def read_past_scan(documents: Documents, key: str | None = None) -> PastScan:
+def read_past_scan(documents: Documents, key: str | Sequence[str] | None = None) -> PastScan:
     """Take a run's map out of its documents: of any plan that scanned a grid.
 
     Parameters
     ----------
     documents : iterable of (name, document)
         Of one run, events without doubles.
-    key : str, optional
-        Data key of the readings; the steering one, or the first detector's, by default.
+    key : str or sequence of str, optional
+        Data keys of the readings; the steering ones, or the first detector's, by default.
 
     Raises
     ------
@@ -93,7 +104,7 @@ def read_past_scan(documents: Documents, key: str | None = None) -> PastScan:
     mine = {each["uid"] for each in primary}
     events = [doc for name, doc in documents if name == "event" and doc["descriptor"] in mine]
     grid = _grid(start, primary, events)
-    reader = EventReader(grid, key or steering_key(start, primary))
+    reader = EventReader(grid, key or steering_keys(start, primary))
     reader.read(documents)
     scan = Observations(reader.observations.log).scan(grid.shape)
     if len(scan.values) < 2:
@@ -143,20 +154,20 @@ def replay(
         *(OF_A_RASTER if past.full else (past.scan.coverage * part for part in OF_A_SCAN))
     ]
     truth = past.truth
-    size = batch or usual_batch(truth.size)
+    pixels = truth.shape[-2] * truth.shape[-1]
+    size = batch or usual_batch(pixels)
     for _, agent, share, trajectory in trajectories(
         {past.uid: truth}, agents, shares, batch=size, seed=seed, options=options
     ):
         points = points_at(share, truth.shape)
-        own = inverse_distance(SparseScan(truth.shape, *_first(past.scan, points)))
         yield {
             "uid": past.uid,
             "recorded_by": past.agent,
             "agent": agent,
-            "coverage": points / truth.size,
+            "coverage": points / pixels,
             "points": points,
-            "nrmse": past.distance(inverse_distance(trajectory.first(points))),
-            "nrmse_recorded": past.distance(own),
+            "nrmse": past.distance(trajectory.first(points)),
+            "nrmse_recorded": past.distance(past.scan.first(points)),
             "against": "full data" if past.full else "measured pixels",
             "points_saved": measured - points,
             "seconds_saved": (measured - points) * past.seconds_per_point,
@@ -216,7 +227,3 @@ def _position_key(motor: str, primary: Sequence[Mapping[str, Any]]) -> str:
         for key in descriptor.get("hints", {}).get(motor, {}).get("fields", []):
             return str(key)
     return motor
-
-
-def _first(scan: SparseScan, num: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return scan.pixels[:num], scan.values[:num]

@@ -70,15 +70,19 @@ class Trajectory:
         return stage.path(self.scan.pixels[:num])
 
 
-def load_truth(path: str | Path, beam_px: float = 0.0) -> NDArray[np.float64]:
-    """Read an image's own pixel values, as the rehearsal measures them.
+def load_truth(
+    path: str | Path, beam_px: float = 0.0, channels: str = "first"
+) -> NDArray[np.float64]:
+    """Read an image's own pixel values, (M, N) or (C, M, N), as the rehearsal measures them.
 
     Parameters
     ----------
     path : str or Path
-        What ``Specimen.from_file`` reads; of several channels the first.
+        What ``Specimen.from_file`` reads.
     beam_px : float
         FWHM of a Gaussian beam that blurs the image, pixels; 0 leaves it as it is.
+    channels : "first" or "all"
+        Of several channels the first (of colours their luminance), or all together.
 
     Raises
     ------
@@ -86,9 +90,11 @@ def load_truth(path: str | Path, beam_px: float = 0.0) -> NDArray[np.float64]:
         As ``Specimen.from_file``.
     """
     Specimen.from_file(path)  # refuses what is no image, in its own words
-    values = np.asarray(read_image(path)[0], dtype=np.float64)
-    truth = values if values.ndim == 2 else values[0]
-    return gaussian_filter(truth, beam_px / FWHM_PER_SIGMA) if beam_px > 0 else truth
+    values = np.asarray(read_image(path, colours=channels == "all")[0], dtype=np.float64)
+    truth = values if values.ndim == 2 or (channels == "all" and len(values) > 1) else values[0]
+    if beam_px <= 0:
+        return truth
+    return gaussian_filter(truth, beam_px / FWHM_PER_SIGMA, axes=(-2, -1))
 
 
 def run_agent(
@@ -108,6 +114,7 @@ def run_agent(
     Parameters
     ----------
     truth : (M, N) ndarray of float64
+        Or (C, M, N) of several channels.
     agent : str
         As ``make_sampler`` takes it, with ``options``.
     num : int
@@ -130,7 +137,7 @@ def run_agent(
     trajectory : Trajectory or None
         With the last batch: the whole.
     """
-    rows, columns = truth.shape
+    rows, columns = truth.shape[-2:]
     grid = ScanGrid(
         Axis("row", 0, max(rows - 1, 1), rows), Axis("column", 0, max(columns - 1, 1), columns)
     )
@@ -144,9 +151,9 @@ def run_agent(
         stage=stage,
         growing=batch is None,
     )
-    size = largest_batch(stage or StageTime(), truth.shape) if batch is None else batch
-    fresh: list[tuple[int, int, int, float]] = []
-    measured: list[tuple[int, int, int, float]] = []
+    size = largest_batch(stage or StageTime(), grid.shape) if batch is None else batch
+    fresh: list[tuple[float, ...]] = []
+    measured: list[tuple[float, ...]] = []
     costs: list[tuple[int, float, float]] = []
     estimates: tuple[ErrorEstimate, ...] = ()
     while True:
@@ -160,16 +167,16 @@ def run_agent(
         costs.append((len(measured), 1e3 * cost[0], 1e3 * cost[1]))
         estimates += (decision.estimate,)
         fresh = [
-            (len(measured) + k + 1, int(row), int(column), float(truth[row, column]))
+            (len(measured) + k + 1, int(row), int(column), *np.atleast_1d(truth[..., row, column]))
             for k, (row, column) in enumerate(decision.pixels)
         ]
         measured += fresh
-        if rule.reason(Progress(len(measured), truth.size, estimates=estimates)):
+        if rule.reason(Progress(len(measured), grid.size, estimates=estimates)):
             break
         yield len(measured), None
     log = np.array(measured)
     decided_at, ms, cpu_ms = np.array(costs).T
-    scan = SparseScan.of(truth.shape, log[:, 1:3], log[:, 3])
+    scan = SparseScan.of(grid.shape, log[:, 1:3], log[:, 3:])
     yield len(measured), Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms, estimates)
 
 
@@ -188,7 +195,9 @@ def assess(
     dict
         ``agent, coverage, points, nrmse, ssim, psnr, decision_ms_p50, decision_ms_p95,
         decision_cpu_ms_p50, travel_px``; ``seconds`` where a stage (in pixels) is given;
-        ``nrmse_own`` and ``ssim_own`` where the agent has a reconstruction of its own;
+        ``nrmse_own`` and ``ssim_own`` where the agent has a reconstruction of its own; of several
+        channels these are means, ``nrmse_by_channel`` each one's, and ``steered_by`` says how many
+        of them the agent decides by;
         ``best_found`` or ``f1`` where it has such a goal;
         ``nlpd, cov90, estimated_nrmse`` where it says how sure it is of that: mean negative log
         density and cover of the 90 % intervals over the unmeasured pixels, and the NRMSE that it
@@ -197,18 +206,20 @@ def assess(
     """
     num = points_at(share, truth.shape)
     scan = trajectory.first(num)
+    sampler = make_sampler(agent, options)
+    own = getattr(sampler, "reconstruct", None)
+    truths = truth.reshape(-1, *scan.shape)
+    maps = [None if own is None else own(channel) for channel in scan.channels]
+    quality = list(map(_quality, truths, scan.channels, maps))
     made = trajectory.decided_at < num
     made[0] = made.sum() == 1
     ms, cpu_ms = trajectory.ms[made], trajectory.cpu_ms[made]
-    reconstruction = inverse_distance(scan)
     row = {
         "shape": list(truth.shape),
         "agent": agent,
         "coverage": share,
         "points": num,
-        "nrmse": nrmse(truth, reconstruction),
-        "ssim": ssim(truth, reconstruction),
-        "psnr": psnr(truth, reconstruction),
+        **_means(quality),
         "decision_ms_p50": float(np.median(ms)),
         "decision_ms_p95": float(np.percentile(ms, 95)),
         "decision_cpu_ms_p50": float(np.median(cpu_ms)),
@@ -216,16 +227,30 @@ def assess(
     }
     if stage is not None:
         row["seconds"] = trajectory.seconds(num, stage)
-    sampler = make_sampler(agent, options)
-    own = getattr(sampler, "reconstruct", None)
-    if own is not None:
-        mean = own(scan)
-        row |= {"nrmse_own": nrmse(truth, mean), "ssim_own": ssim(truth, mean)}
-        row |= goal_scores(truth, scan, mean, options)
+    if len(quality) > 1:
+        row["nrmse_by_channel"] = [each["nrmse"] for each in quality]
+        row["steered_by"] = len(quality) if getattr(sampler, "several_channels", False) else 1
+    if maps[0] is not None:
+        row |= goal_scores(truths[0], scan, maps[0], options)
     surrogate = getattr(sampler, "surrogate", None)
     if surrogate is not None:
-        row |= _honesty(truth, surrogate(scan), scan)
+        row |= _honesty(truths[0], surrogate(scan.channels[0]), scan)
     return row
+
+
+def _quality(
+    truth: NDArray[np.float64], scan: SparseScan, own: NDArray[np.float64] | None
+) -> dict[str, float]:
+    """How near one channel's inverse-distance map comes to the truth, and the agent's own."""
+    made = inverse_distance(scan)
+    row = {"nrmse": nrmse(truth, made), "ssim": ssim(truth, made), "psnr": psnr(truth, made)}
+    return (
+        row if own is None else row | {"nrmse_own": nrmse(truth, own), "ssim_own": ssim(truth, own)}
+    )
+
+
+def _means(quality: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([each[key] for each in quality])) for key in quality[0]}
 
 
 def _honesty(truth: NDArray[np.float64], belief: Any, scan: SparseScan) -> dict[str, float]:
@@ -240,8 +265,8 @@ def _honesty(truth: NDArray[np.float64], belief: Any, scan: SparseScan) -> dict[
 
 
 def points_at(share: float, shape: tuple[int, ...]) -> int:
-    """Points of a coverage: round(share x M x N), at least 1."""
-    return max(1, round(share * shape[0] * shape[1]))
+    """Points of a coverage: round(share x M x N), at least 1; of (M, N) or (C, M, N)."""
+    return max(1, round(share * shape[-2] * shape[-1]))
 
 
 def designs(
@@ -266,6 +291,7 @@ def compare_agents(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     beam_px: float = 0.0,
+    channels: str = "first",
     stage: StageTime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Run every agent on every image; a progress bar on standard error shows how far it is.
@@ -273,7 +299,7 @@ def compare_agents(
     Parameters
     ----------
     images : sequence of path
-        As ``load_truth`` takes them, with ``beam_px``.
+        As ``load_truth`` takes them, with ``beam_px`` and ``channels``.
     agents : sequence of str
     coverages : sequence of float
         Shares of the pixels after which the map is compared.
@@ -306,7 +332,7 @@ def compare_agents(
     if seed != int(seed) or seed < 0:
         raise ValueError(f"seed must be a whole number, 0 or more, but {seed} came")
     size = BATCH if batch is None and stage is None else batch
-    truths = {str(image): load_truth(image, beam_px) for image in images}
+    truths = {str(image): load_truth(image, beam_px, channels) for image in images}
     given = _by_agent(agents, options or {})
     for image, agent, share, trajectory in trajectories(
         truths, agents, coverages, batch=size, seed=seed, options=given, stage=stage

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import SparseScan, inverse_distance
+from ..models import SparseScan
 from .replay import PastScan, usual_batch
 from .simulate import assess, designs, load_truth, points_at, run_agent
 
@@ -84,9 +84,8 @@ class TuneBench:
                 for share in shares:
                     row = assess(truth, trajectory, share, self._agent, options)
                     if past is not None and not past.full:
-                        reached = inverse_distance(trajectory.first(row["points"]))
-                        nothing = float("nan")
-                        row |= {"nrmse": past.distance(reached), "ssim": nothing, "psnr": nothing}
+                        error = past.distance(trajectory.first(row["points"]))
+                        row |= {"nrmse": error, "ssim": float("nan"), "psnr": float("nan")}
                     rows.append(row)
         return rows
 

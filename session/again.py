@@ -77,7 +77,7 @@ def run_replay(
     coverages: Sequence[float] = (),
     *,
     tiled: str | None = None,
-    key: str | None = None,
+    key: str | Sequence[str] | None = None,
     **settings: Any,
 ) -> Iterator[dict[str, Any]]:
     """Let agents scan what a past run has measured; without any, check its decisions.

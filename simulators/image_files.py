@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+
+Values = NDArray[Any]
 
 HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5")
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow's mode "L"
@@ -26,7 +30,9 @@ def image_file(path: str | Path) -> Path:
     return _located(path, None)[0]
 
 
-def read_image(path: str | Path, dataset: str | None = None) -> tuple[NDArray[np.generic], str]:
+def read_image(
+    path: str | Path, dataset: str | None = None, *, colours: bool = False
+) -> tuple[NDArray[np.generic], str]:
     """Read an image as the file has it.
 
     Parameters
@@ -35,11 +41,13 @@ def read_image(path: str | Path, dataset: str | None = None) -> tuple[NDArray[np
         TIFF, PNG, NPY or HDF5, told by the ending; ``file.h5:/entry/data`` names a dataset.
     dataset : str, optional
         The HDF5 dataset.
+    colours : bool
+        Whether red, green and blue are channels; else they become luminance.
 
     Returns
     -------
     values : ndarray
-        Rows x columns or channels x rows x columns; colours become luminance.
+        Rows x columns or channels x rows x columns.
     name : str
         The file's name without folder and ending.
 
@@ -51,7 +59,7 @@ def read_image(path: str | Path, dataset: str | None = None) -> tuple[NDArray[np
         When the format is unknown, the file is broken, or its dataset is missing or ambiguous.
     """
     file, dataset = _located(path, dataset)
-    read = _reader(file, dataset)
+    read = _reader(file, dataset, _as_channels if colours else _luminance)
     try:
         return np.asarray(read(file)), file.stem
     except Exception as error:  # each reader has its own zoo of errors for a broken file
@@ -68,13 +76,20 @@ def _located(path: str | Path, dataset: str | None) -> tuple[Path, str | None]:
     return file, dataset
 
 
-def _reader(file: Path, dataset: str | None) -> Callable[[Path], NDArray[np.generic]]:
+def _reader(
+    file: Path, dataset: str | None, of_colours: Callable[[Values], Values]
+) -> Callable[[Path], Values]:
     suffix = file.suffix.lower()
     if suffix in HDF5:
         return lambda path: _read_hdf5(path, dataset)
     if dataset is not None:
         raise ValueError(f"{str(file)!r} has no datasets, asked for {dataset!r}: leave it out")
-    readers = {".tif": _read_tiff, ".tiff": _read_tiff, ".png": _read_png, ".npy": _read_npy}
+    readers = {
+        ".tif": partial(_read_tiff, of_colours=of_colours),
+        ".tiff": partial(_read_tiff, of_colours=of_colours),
+        ".png": partial(_read_png, of_colours=of_colours),
+        ".npy": _read_npy,
+    }
     if suffix not in readers:
         raise ValueError(
             f"unknown image format {suffix!r} of {str(file)!r}: expected one of "
@@ -83,23 +98,31 @@ def _reader(file: Path, dataset: str | None) -> Callable[[Path], NDArray[np.gene
     return readers[suffix]
 
 
+def _luminance(colours: Values) -> Values:
+    return colours @ LUMINANCE
+
+
+def _as_channels(colours: Values) -> Values:
+    return np.moveaxis(colours, -1, 0)
+
+
 def _read_npy(path: Path) -> NDArray[np.generic]:
     return np.load(path, allow_pickle=False)
 
 
-def _read_png(path: Path) -> NDArray[np.generic]:
+def _read_png(path: Path, of_colours: Callable[[Values], Values]) -> Values:
     with Image.open(path) as image:
         if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;"):
             return np.asarray(image)
-        return np.asarray(image.convert("RGB")) @ LUMINANCE
+        return of_colours(np.asarray(image.convert("RGB")))
 
 
-def _read_tiff(path: Path) -> NDArray[np.generic]:
+def _read_tiff(path: Path, of_colours: Callable[[Values], Values]) -> Values:
     with tifffile.TiffFile(path) as tiff:
         page = tiff.series[0].keyframe
         values = tiff.series[0].asarray()
     if page.photometric == tifffile.PHOTOMETRIC.RGB and values.shape[-1] in (3, 4):
-        return values[..., :3] @ LUMINANCE
+        return of_colours(values[..., :3])
     return values
 
 

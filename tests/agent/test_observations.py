@@ -17,6 +17,7 @@ entries = st.lists(
         st.integers(-1, 3),
         st.integers(-1, 3),
         st.sampled_from([1.0, 2.5, -3.0, math.nan, math.inf]),
+        others=st.just(()),
     ),
     max_size=40,
 )

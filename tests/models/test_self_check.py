@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from skysteer.agent import halton_pixels
 from skysteer.models import ErrorMap, SparseScan
-from skysteer.models.self_check import trust
+from skysteer.models.self_check import self_check
 from skysteer.rehearsal.sampler_images import specimen
 
 SHAPE = (128, 128)
@@ -23,18 +23,18 @@ def texture(seed):
 
 @pytest.mark.parametrize("kind", ["flakes", "phases", "fringes"])
 def test_errors_are_trusted_where_structure_has_borders(kind):
-    assert trust(halton_scan(specimen(kind, SHAPE, 3))) > 0.8
+    assert self_check(halton_scan(specimen(kind, SHAPE, 3))).trust > 0.8
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_errors_are_hardly_trusted_in_an_even_texture(seed):
-    assert trust(halton_scan(texture(seed))) < 0.5
+    assert self_check(halton_scan(texture(seed))).trust < 0.5
 
 
 def test_what_cannot_be_told_is_trusted():
     few = SparseScan.of(SHAPE, [(0, k) for k in range(10)], np.arange(10.0) ** 2)
-    assert trust(few) == 1.0
-    assert trust(halton_scan(np.full(SHAPE, 7.0))) == 1.0
+    assert self_check(few).trust == 1.0
+    assert self_check(halton_scan(np.full(SHAPE, 7.0))).trust == 1.0
 
 
 def test_neither_unit_nor_offset_of_whole_numbers_changes_it():

@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from skysteer.agent import GaussianProcess, StageTime
 from skysteer.cli import app
+from skysteer.models import inverse_distance
 from skysteer.rehearsal import compare_agents, designs, load_truth, run_agent
 
 OWN = """
@@ -177,3 +178,55 @@ def test_rows_tell_how_honest_an_agent_is_that_says_how_sure_it_is(tmp_path: Pat
                standalone_mode=False) is None  # fmt: skip
     head = capsys.readouterr().out.splitlines()[0]
     assert all(word in head for word in ("nrmse own", "estimated nrmse", "cov90", "nlpd"))
+
+
+def coloured(path: Path) -> np.ndarray:
+    """A picture whose colours have nothing in common; (3, M, N) values as they stand in it."""
+    rng = np.random.default_rng(3)
+    picture = np.stack([gaussian_filter(rng.random((40, 50)), s) for s in (1, 2, 4)], axis=-1)
+    picture -= picture.min(axis=(0, 1))
+    values = (255 * picture / picture.max(axis=(0, 1))).astype(np.uint8)
+    Image.fromarray(values).save(path)
+    return np.moveaxis(values, -1, 0).astype(float)
+
+
+def test_all_channels_of_an_image_are_mapped_together(tmp_path: Path) -> None:
+    path, stack = tmp_path / "colours.png", tmp_path / "elements.npy"
+    truth = coloured(path)
+    np.save(stack, truth)
+    rows = list(compare_agents([path, stack], ["slads", "uniform"], [0.1, 0.2], channels="all"))
+    assert [row["steered_by"] for row in rows] == [3, 3, 1, 1] * 2
+    for row, again in zip(rows[:4], rows[4:], strict=True):
+        assert row["nrmse_by_channel"] == again["nrmse_by_channel"]
+        assert row["nrmse"] == pytest.approx(np.mean(row["nrmse_by_channel"]))
+    *_, (_, run) = run_agent(truth, "slads", 400)
+    assert run is not None
+    scan = run.scan
+    for values, channel in zip(truth, scan.channels, strict=True):
+        np.testing.assert_array_equal(channel.values, values[tuple(scan.pixels.T)])
+    errors = [
+        np.linalg.norm(inverse_distance(channel) - values) / np.linalg.norm(values)
+        for values, channel in zip(truth, scan.channels, strict=True)
+    ]
+    assert rows[1]["nrmse_by_channel"] == pytest.approx(errors)
+
+
+def test_the_first_channel_alone_is_mapped_unless_asked_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "elements.npy"
+    np.save(path, coloured(tmp_path / "colours.png"))
+    (row,) = compare_agents([path], ["spread"], [0.1])
+    assert "nrmse_by_channel" not in row
+    assert load_truth(path).shape == load_truth(tmp_path / "colours.png").shape == (40, 50)
+    assert load_truth(path, 2.0, "all").shape == (3, 40, 50)
+
+
+def test_the_command_prints_the_error_of_each_channel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "colours.png"
+    coloured(path)
+    words = ["--image", str(path), "--agent", "spread", "--coverage", "0.1", "--channels", "all"]
+    app(["simulate", *words], standalone_mode=False)
+    head, row = capsys.readouterr().out.splitlines()
+    assert "nrmse by channel" in head
+    assert row.count(";") == 2

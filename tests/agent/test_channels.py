@@ -1,0 +1,166 @@
+"""Readings of several channels: what one that gave nothing counts as, and who hears of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from event_model import compose_run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skysteer.agent import (
+    AgentServer,
+    Axis,
+    EventReader,
+    Observation,
+    Observations,
+    ScanAgent,
+    ScanGrid,
+    Slads,
+    SladsNet,
+    Spread,
+    halton_pixels,
+)
+
+NAN = math.nan
+GRID = ScanGrid(Axis("y", 0, 15, 16), Axis("x", 0, 15, 16))
+NUMBER = {"dtype": "number", "shape": [], "source": "test"}
+
+
+def told(*log: tuple[int, int, float, float]) -> Observations:
+    entries = enumerate(log, 1)
+    return Observations(Observation(n, row, column, a, (b,)) for n, (row, column, a, b) in entries)
+
+
+def channels(observations: Observations) -> list[list[float]]:
+    scan = observations.scan((9, 9))
+    return [scan.values.tolist(), *(values.tolist() for values in scan.others)]
+
+
+def test_a_channel_without_a_reading_takes_its_nearest_earlier_one() -> None:
+    known = told((0, 0, 1, 5), (8, 8, 2, 6), (7, 7, 3, NAN), (0, 1, math.inf, 7), (7, 8, 4, 9))
+    assert channels(known) == [[1, 2, 3, 1, 4], [5, 6, 6, 7, 9]]
+
+
+def test_what_stands_for_another_reading_stands_for_no_third() -> None:
+    known = told((0, 0, 1, 5), (0, 8, 1, 6), (0, 5, 1, NAN), (0, 4, 1, NAN), (0, 3, 1, NAN))
+    assert channels(known)[1] == [5, 6, 6, 5, 5]
+
+
+def test_before_its_first_reading_a_channel_has_that_one_and_without_any_0() -> None:
+    assert channels(told((0, 0, 1, NAN), (0, 1, 2, NAN), (0, 2, 3, 9)))[1] == [9, 9, 9]
+    assert channels(told((0, 0, 1, NAN), (0, 1, 2, NAN)))[1] == [0, 0]
+    assert channels(told((0, 0, 1, NAN), (0, 1, 2, NAN), (0, 0, 3, 9)))[1] == [9, 9]
+
+
+def test_a_pixel_measured_again_keeps_what_a_channel_read_there_before() -> None:
+    known = told((0, 0, 1, 5), (0, 1, 2, 6), (0, 1, 3, NAN), (0, 0, NAN, 8))
+    assert channels(known) == [[1, 3], [8, 6]]
+    assert known.best is not None and known.best.id == 3
+
+
+def test_a_pixel_that_no_channel_read_is_barren() -> None:
+    known = told((0, 0, NAN, 5), (0, 1, NAN, NAN), (0, 2, math.inf, -math.inf))
+    assert known.barren().tolist() == [[0, 1], [0, 2]]
+    assert (known.points, known.unusable_run()) == (1, 2)
+    assert known.best is None  # the first channel has no reading of its own
+
+
+numbers = st.sampled_from([1.0, 2.5, -3.0, NAN, math.inf])
+entries = st.lists(
+    st.builds(
+        Observation,
+        st.integers(1, 12),
+        st.integers(-1, 3),
+        st.integers(-1, 3),
+        numbers,
+        st.tuples(numbers, numbers),
+    ),
+    max_size=30,
+)
+
+
+@given(log=entries, cut=st.integers(0, 30))
+def test_a_log_heard_in_parts_is_the_log_heard_at_once(log: list[Observation], cut: int) -> None:
+    parts, whole = Observations(log[:cut]), Observations(log)
+    parts.scan((4, 4))
+    for entry in log[cut:]:
+        parts.append(entry)
+    assert parts.fingerprint() == whole.fingerprint()
+    assert channels(parts) == channels(whole)
+    assert all(math.isfinite(value) for values in channels(whole) for value in values)
+
+
+def test_every_channel_counts_in_the_fingerprint() -> None:
+    assert told((0, 0, 1, 5)).fingerprint() != told((0, 0, 1, 6)).fingerprint()
+
+
+def test_a_log_of_other_channels_is_refused() -> None:
+    known = told((0, 0, 1, 5))
+    with pytest.raises(ValueError, match="event 2 has 3 channels, but those before have 2"):
+        known.append(Observation(2, 1, 1, 1.0, (2.0, 3.0)))
+
+
+def described(reader: EventReader, **keys: Any) -> Any:
+    bundle = compose_run().compose_descriptor(
+        name="primary", data_keys={"y": NUMBER, "x": NUMBER, **keys}
+    )
+    reader("descriptor", bundle.descriptor_doc)
+    return bundle
+
+
+def test_all_keys_are_read_the_first_one_first() -> None:
+    reader = EventReader(GRID, ["iron", "zinc"])
+    primary = described(reader, zinc=NUMBER, iron=NUMBER)
+    data = {"y": 2.0, "x": 3.0, "zinc": 8.0, "iron": 5.0}
+    reader("event", primary.compose_event(data=data, timestamps=dict.fromkeys(data, 0.0)))
+    assert reader.observations.log == [Observation(1, 2, 3, 5.0, (8.0,))]
+
+
+@pytest.mark.parametrize("zinc", [None, {**NUMBER, "dtype": "array", "shape": [4]}])
+def test_every_key_is_checked_at_the_descriptor(zinc: Any) -> None:
+    with pytest.raises(ValueError, match="'zinc'"):
+        described(
+            EventReader(GRID, ["iron", "zinc"]), iron=NUMBER, **({"zinc": zinc} if zinc else {})
+        )
+
+
+def agent_of(sampler: Any, others: int) -> ScanAgent:
+    """After 40 readings of a first channel that is the same however many others there are."""
+    rng = np.random.default_rng(0)
+    agent = ScanAgent(GRID, sampler, key=["iron", "zinc", "lead"][: others + 1])
+    pixels = halton_pixels(GRID.shape, 40, seed=0).tolist()  # the start is behind it
+    values, more = rng.random(40), 1e6 * np.random.default_rng(1).random((40, 2)) ** 6
+    agent.observe(
+        [k + 1, *pixel, values[k], *more[k, :others].tolist()] for k, pixel in enumerate(pixels)
+    )
+    return agent
+
+
+@pytest.mark.parametrize("sampler", [SladsNet, Slads, Spread])
+def test_an_agent_of_one_channel_hears_the_first_alone_and_says_so(sampler: type) -> None:
+    one, three = agent_of(sampler(), 0), agent_of(sampler(), 2)
+    alone = np.array_equal(one.decide(10).pixels, three.decide(10).pixels)
+    assert alone == (sampler is SladsNet)
+    assert three.steered_by == (("iron",) if alone else ("iron", "zinc", "lead"))
+
+
+def test_a_server_says_by_which_of_several_channels_it_is_steered() -> None:
+    spec = {"agent": "spread", "grid": GRID.describe(), "key": ["iron", "zinc"]}
+    assert AgentServer(spec).describe()["steered_by"] == ["iron", "zinc"]
+    assert AgentServer({**spec, "agent": "raster"}).describe()["steered_by"] == ["iron"]
+    assert "steered_by" not in AgentServer({**spec, "key": "iron"}).describe()
+
+
+def test_points_of_several_outcomes_are_ingested_and_told_again() -> None:
+    agent = agent_of(Spread(), 1)
+    (point,) = agent.suggest(1)
+    with pytest.raises(ValueError, match="a point needs its value 'zinc'"):
+        agent.ingest([{**point, "iron": 1.0}])
+    agent.ingest([{**point, "iron": 1e9, "zinc": 4.0}])
+    assert agent.get_best_points()[0][2] == {"iron": 1e9, "zinc": 4.0}
+    agent.register_failures(agent.suggest(1))
+    assert len(agent.observations.barren()) == 1
