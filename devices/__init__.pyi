@@ -1,6 +1,7 @@
 from .connection import connect
 from .counter import Count, Counter, normalised_rate
 from .motor import ScanMotor, ScanMove
+from .multichannel import MultichannelCounter
 from .ring import BeamSuspender, RingCurrent, beam_suspender
 from .shutter import Shutter
 from .signals import FloatSignal, FloatSignalRO
@@ -12,6 +13,7 @@ __all__ = [
     "Counter",
     "FloatSignal",
     "FloatSignalRO",
+    "MultichannelCounter",
     "RingCurrent",
     "ScanMotor",
     "ScanMove",

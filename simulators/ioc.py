@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from .clock import Clock
 from .loopback import LoopbackContext, bind_loopback
 from .motor_record import MotorRecord
 from .motor_settings import MotorSettings
+from .multichannel import Multichannel
 from .options import IocOptions
 
 IN_MOTION = 0.005  # s of wall time between looks at the stage during an exposure
@@ -77,8 +79,17 @@ class MicroscopeIoc(PVGroup):
             name = f"{options.prefix}counter:Counts{number}"
             self.channels.append(ChannelDouble(value=0.0, units="counts"))
             self.pvdb[name] = self.channels[-1]
-        for motor in self.motors.values():
-            self.pvdb.update(motor.pvdb)
+        self.multichannel = Multichannel(
+            f"{options.prefix}counter:Fly:",
+            self.chain,
+            self.motors,
+            self.clock,
+            self._current_at,
+            self._mangled,
+        )
+        for group in (*self.motors.values(), self.multichannel):
+            self.pvdb.update(group.pvdb)
+        self._lit = [(0.0, True)]  # since when there has been beam, or none
         self._abort = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -88,6 +99,7 @@ class MicroscopeIoc(PVGroup):
         self.stuck_y.putter = partial(self._put_stuck, "y")
         self.slow_response.putter = self._put_slow_response
         self.beam_dump.putter = self._put_beam_dump
+        self.shutter.putter = self._put_shutter
 
     async def start(self) -> None:
         """Give all PVs their first values; call once, before the server starts."""
@@ -98,6 +110,11 @@ class MicroscopeIoc(PVGroup):
 
     def _current(self) -> float:
         return 0.0 if self.beam_dump.value else self.ring.at(self.clock.now())
+
+    def _current_at(self, time: float) -> float:
+        """MA on the specimen at a time in the past."""
+        place = bisect.bisect_right(self._lit, (time, True)) - 1
+        return self.ring.at(time) if self._lit[max(place, 0)][1] else 0.0
 
     async def _show_current(self) -> None:
         await self.current.write(self._current())
@@ -170,11 +187,22 @@ class MicroscopeIoc(PVGroup):
     async def _put_slow_response(self, instance: Any, value: float) -> None:
         for motor in self.motors.values():
             motor.drive.faults.delay = max(float(value), 0.0)
+        self.multichannel.delay = max(float(value), 0.0)
 
     async def _put_beam_dump(self, instance: Any, value: int) -> None:
         await instance.write(value, verify_value=False)
+        self._note_beam()
         await self._show_current()
         raise SkipWrite
+
+    async def _put_shutter(self, instance: Any, value: int) -> None:
+        await instance.write(value, verify_value=False)
+        self._note_beam()
+        raise SkipWrite
+
+    def _note_beam(self) -> None:
+        lit = bool(self.shutter.value) and not self.beam_dump.value
+        self._lit = [*self._lit[-1000:], (self.clock.now(), lit)]
 
 
 def serve(options: IocOptions) -> None:

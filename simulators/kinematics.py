@@ -184,13 +184,17 @@ class Axis:
         self._recorded = [Profile(time, self.at(time)[0], 0.0, (), self.at(time)[0])]
         self._sample_then = self.sample(time)
 
-    def way(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def way(
+        self, time: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Its way since `record`: times in s, positions of the encoder and of the specimen in um.
 
-        To the end of the last move, even if that has yet to come. The record ends with this.
+        As far as it has come at `time`; to the very end where it has been told to rest there. The
+        record ends with this.
         """
         recorded, self._recorded = self._recorded or [], None
-        followed = [*(profile.start for profile in recorded[1:]), np.inf]
+        until = time if self.remaining(time) else np.inf
+        followed = [*(profile.start for profile in recorded[1:]), until]
         traces = [p.trace(end) for p, end in zip(recorded, followed, strict=True)]
         times, encoder = (np.concatenate(each) for each in zip(*traces, strict=True))
         half, sample = self.play / 2, np.empty_like(encoder)

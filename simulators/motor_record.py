@@ -95,21 +95,23 @@ class MotorRecord(PVGroup):
     def _sign(self) -> int:
         return -1 if self.value("DIR") == "Neg" else 1
 
-    def _to_user(self, dial: float) -> float:
+    def to_user(self, dial: float) -> float:
+        """A dial position in the users' coordinates."""
         return self._sign * dial + self.value("OFF")
 
-    def _to_dial(self, user: float) -> float:
+    def to_dial(self, user: float) -> float:
+        """A users' position in dial coordinates."""
         return self._sign * (user - self.value("OFF"))
 
     async def _show_target(self, dial: float) -> None:
         await self._post("DVAL", dial)
-        await self._fields["VAL"].write(self._to_user(dial), verify_value=False)
+        await self._fields["VAL"].write(self.to_user(dial), verify_value=False)
 
     async def _show_position(self, moving: bool = False) -> None:
         dial, _ = self.axis.at(self._clock.now())
         low, high = (False, False) if moving else self.axis.switches
         await self._post("DRBV", dial)
-        await self._post("RBV", self._to_user(dial))
+        await self._post("RBV", self.to_user(dial))
         await self._post("DIFF", self.value("DVAL") - dial)
         await self._post("HLS", int(high if self._sign > 0 else low))
         await self._post("LLS", int(low if self._sign > 0 else high))
@@ -126,7 +128,7 @@ class MotorRecord(PVGroup):
 
     async def _show_limits(self) -> None:
         dial = self.value("DLLM"), self.value("DHLM")
-        user = sorted(map(self._to_user, dial))
+        user = sorted(map(self.to_user, dial))
         await self._post("LLM", user[0])
         await self._post("HLM", user[1])
         for names, (low, high) in ((("VAL", "RBV"), user), (("DVAL", "DRBV"), dial)):
@@ -194,7 +196,7 @@ class MotorRecord(PVGroup):
             await self._post("OFF", value - self._sign * self.value("DVAL"))
             await self._show_frame()
         else:
-            await self.move(self._to_dial(value))
+            await self.move(self.to_dial(value))
         raise SkipWrite
 
     async def _put_dval(self, channel: Any, value: float) -> None:
@@ -204,12 +206,12 @@ class MotorRecord(PVGroup):
         raise SkipWrite
 
     async def _put_rlv(self, _: Any, value: float) -> None:
-        await self.move(self._to_dial(self.value("VAL") + value))
+        await self.move(self.to_dial(self.value("VAL") + value))
         raise SkipWrite
 
     async def _put_tweak(self, way: int, _: Any, value: int) -> None:
         if value:
-            await self.move(self._to_dial(self.value("VAL") + way * self.value("TWV")))
+            await self.move(self.to_dial(self.value("VAL") + way * self.value("TWV")))
         raise SkipWrite
 
     async def _put_stop(self, _: Any, value: int) -> None:
@@ -238,7 +240,7 @@ class MotorRecord(PVGroup):
     async def _put_user_limit(self, name: str, channel: Any, value: float) -> None:
         _check_finite(channel, value)
         upper = (name == "HLM") == (self._sign > 0)
-        await self._post("DHLM" if upper else "DLLM", self._to_dial(value))
+        await self._post("DHLM" if upper else "DLLM", self.to_dial(value))
         await self._show_limits()
         raise SkipWrite
 
@@ -260,7 +262,7 @@ class MotorRecord(PVGroup):
     async def _show_frame(self) -> None:
         """Offset or direction are new: the dial stays, the user's numbers change, nothing moves."""
         await self._show_target(self.value("DVAL"))
-        await self._post("RBV", self._to_user(self.value("DRBV")))
+        await self._post("RBV", self.to_user(self.value("DRBV")))
         await self._show_limits()
 
     async def _put_unit(self, _: Any, value: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +46,7 @@ def count_bins(
     pitch: float,
     bins: int,
     current: Callable[[float], float],
+    now: float,
 ) -> Bins:
     """Count while the stage went the way that its axes recorded.
 
@@ -64,24 +64,24 @@ def count_bins(
         Those at most; only bins that the axis has left count.
     current : callable
         mA at a time in s.
+    now : float
+        s; what an axis still in motion has yet to pass does not count.
     """
-    ways = {name: each.way() for name, each in axes.items()}
+    ways = {name: each.way(now) for name, each in axes.items()}
     edges = crossings(*ways[axis][:2], start, pitch, bins)
-    counts, i0, places = [], [], []
-    for began, ended in pairwise(edges):
-        times = began + (np.arange(SAMPLES) + 0.5) / SAMPLES * (ended - began)
-        x, y = (np.interp(times, times_of, sample) for times_of, _, sample in ways.values())
-        exposure = chain.expose(x, y, float(ended - began), current(float(times.mean())))
-        counts.append(exposure.counts)
-        i0.append(exposure.i0)
-        places.append([np.interp(times, of, encoder).mean() for of, encoder, _ in ways.values()])
-    where = np.array(places, dtype=float).reshape(-1, 2).T
+    elapsed = np.diff(edges)
+    parts = (np.arange(SAMPLES) + 0.5) / SAMPLES
+    times = edges[:-1, None] + parts * elapsed[:, None]
+    x, y = (np.interp(times, of, sample) for of, _, sample in ways.values())
+    currents = np.array([current(float(time)) for time in times.mean(axis=1)])
+    exposures = chain.expose_bins(x, y, elapsed, currents)
+    counts = np.array([each.counts for each in exposures], dtype=float)
+    where = [np.interp(times, of, encoder).mean(axis=1) for of, encoder, _ in ways.values()]
     return Bins(
-        np.array(counts, dtype=float).reshape(len(i0), len(chain.beam.specimen.channels)).T,
-        np.array(i0, dtype=float),
-        np.diff(edges),
-        where[0],
-        where[1],
+        counts.reshape(len(exposures), len(chain.beam.specimen.channels)).T,
+        np.array([each.i0 for each in exposures], dtype=float),
+        elapsed,
+        *where,
     )
 
 
@@ -92,8 +92,13 @@ def crossings(
     pitch: float,
     bins: int,
 ) -> NDArray[np.float64]:
-    """(K,) s, when the encoder first passed the edges of the bins, as far as it got."""
+    """(K,) s, when the encoder first passed the edges of the bins, as far as it got.
+
+    None where it stood beyond the first one from the beginning, which then never triggers.
+    """
     progress = np.maximum.accumulate((encoder - start) / pitch)
+    if progress[0] > ROUNDING:
+        return times[:0]
     edges = np.arange(bins + 1) - ROUNDING
     after = np.searchsorted(progress, edges)
     edges, after = edges[after < len(times)], after[after < len(times)]

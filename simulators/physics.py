@@ -66,7 +66,7 @@ class Beam:
         inside = ((where >= -0.5) & (where <= last + 0.5)).all(axis=0)
         where = np.clip(where, 0, last)
         rates = [map_coordinates(plane, where, order=1, mode="nearest") for plane in self._blurred]
-        return np.where(inside, np.stack(rates), 0.0).reshape(-1, *shape)
+        return np.where(inside, np.stack(rates), 0.0).reshape(len(rates), *shape)
 
     def truth(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """(C, M, N) counts/s on the raster of the N positions `x` and the M positions `y`."""
@@ -193,10 +193,42 @@ class CountingChain:
         x, y = np.atleast_1d(np.asarray(x, float)), np.atleast_1d(np.asarray(y, float))
         if not (np.ptp(x) or np.ptp(y)):  # else the mean of equal rates may differ in its last bit
             x, y = x[:1], y[:1]
+        rates = self.beam.rate(x, y).mean(axis=1)
+        return self._count(rates, self.beam.pixel(x.mean(), y.mean()), dwell, current)
+
+    def expose_bins(
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        dwell: NDArray[np.float64],
+        current: NDArray[np.float64],
+    ) -> list[Exposure]:
+        """Count bin after bin, as `expose` would.
+
+        Parameters
+        ----------
+        x, y : (K, T) ndarray
+            Paths in um, one a bin, each place held equally long.
+        dwell : (K,) ndarray
+            s.
+        current : (K,) ndarray
+            Ring current in mA.
+        """
+        rates = self.beam.rate(x, y).mean(axis=2).T
+        pixels = map(self.beam.pixel, x.mean(axis=1), y.mean(axis=1))
+        each = zip(rates, pixels, map(float, dwell), map(float, current), strict=True)
+        return [self._count(*of_one) for of_one in each]
+
+    def _count(
+        self,
+        rates: NDArray[np.float64],
+        pixel: tuple[int, int],
+        dwell: float,
+        current: float | None,
+    ) -> Exposure:
         flux = 1.0 if current is None else current / self.full_current
-        rates = self.beam.rate(x, y).mean(axis=1) * flux
-        i0 = self.i0_rate * flux * dwell
-        rng = self._next_generator(*self.beam.pixel(x.mean(), y.mean()))
+        rates, i0 = rates * flux, self.i0_rate * flux * dwell
+        rng = self._next_generator(*pixel)
         if self.noise == "none":
             return Exposure(rates * dwell / (1 + rates * self.dead_time), i0, dwell)
         counts = [draw_counts(rng, rate, dwell, self.dead_time) for rate in rates]

@@ -160,7 +160,13 @@ class SoftCounter:
         """Count what the axis has passed."""
         if self._flight is not None:
             current = self._where()[2]
-            passed = count_bins(self._chain, self._axes, **self._flight, current=lambda _: current)
+            passed = count_bins(
+                self._chain,
+                self._axes,
+                **self._flight,
+                current=lambda _: current,
+                now=self._clock.now(),
+            )
             counted = [*passed.counts, passed.i0]
             rates = map(self._rate, counted[0], passed.i0)
             told = {self.name: rates, self.dwell.name: passed.elapsed, "x": passed.x, "y": passed.y}
