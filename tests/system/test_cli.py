@@ -1,7 +1,11 @@
-"""The command line as a user meets it: processes, exit codes, files."""
+"""The command line as a user meets it: processes, exit codes, files.
+
+What a process of its own would show no better is asked of the command in this one.
+"""
 
 import csv
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -14,11 +18,13 @@ import pytest
 import skimage.data
 from skimage.metrics import normalized_root_mse
 
+from skysteer.cli import main
 from skysteer.models import SparseScan, inverse_distance
 from skysteer.simulators import Ioc, IocOptions
 from skysteer.storage import open_catalog, read_run
 
 SMALL = ("--region", "24x24", "--coverage", "0.15", "--batch", "10", "--dwell", "0.002")
+BRIGHT = 1e11  # counts/s: what is left is the noise of the monitor, 1 %
 
 
 def skysteer(*arguments, **options):
@@ -31,6 +37,30 @@ def skysteer(*arguments, **options):
         env={**environment, **options.pop("env", {})},
         **options,
     )
+
+
+@pytest.fixture
+def command(monkeypatch, capfd, tmp_path):
+    """A command in this process, in a folder of its own: exit status, standard output and error."""
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["skysteer", *map(str, arguments)])
+        monkeypatch.setattr(os, "environ", dict(os.environ))
+        level = logging.getLogger("bluesky").level
+        with pytest.raises(SystemExit) as ended:
+            main()
+        logging.getLogger("bluesky").setLevel(level)
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def microscope():
+    """One that runs, for commands that leave it as it was."""
+    with Ioc(IocOptions(prefix="BL7:", shape=(64, 64), noise="none")) as ioc:
+        yield ioc
 
 
 def outcome(done):
@@ -53,19 +83,25 @@ def image(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, image):
     folder = tmp_path_factory.mktemp("demo") / "out"
-    command = ["demo", "--image", image, *SMALL, "--noise", "none", "--seed", 1, "--out", folder]
-    return folder, outcome(skysteer(*command, "--json"))
+    return folder, outcome(demo_of(image, folder))
+
+
+def demo_of(image, folder):
+    """Run one demo; each call of it is the same scan."""
+    settings = [*SMALL, "--peak-rate", BRIGHT, "--seed", 5]
+    return skysteer("demo", "--image", image, *settings, "--out", folder, "--json")
 
 
 def test_the_demo_measures_the_middle_of_the_image_and_tells_how_well(finished, image):
     folder, told = finished
-    truth = np.load(image)[38:62, 48:72] * 1e6 / np.load(image).max()
+    truth = np.load(image)[38:62, 48:72] * BRIGHT / np.load(image).max()
     rows = points_of(folder)
     pixels = [(int(row["row"]), int(row["column"])) for row in rows]
     values = np.array([float(row["value"]) for row in rows])
     assert told["points"] == len(rows) == round(0.15 * 24 * 24)
     assert len(set(pixels)) == len(pixels)
-    np.testing.assert_allclose(values, [truth[pixel] for pixel in pixels], rtol=1e-9)
+    ratios = values / [truth[pixel] for pixel in pixels]
+    assert 0 < abs(ratios - 1).max() < 0.06 and ratios.mean() == pytest.approx(1, abs=5e-3)
     reconstruction = inverse_distance(SparseScan.of((24, 24), pixels, values))
     assert told["nrmse"] == pytest.approx(normalized_root_mse(truth, reconstruction), rel=1e-6)
     assert told["stop_reason"] == "coverage 0.15"
@@ -106,40 +142,25 @@ def test_the_map_can_be_made_again_from_the_catalog_alone(finished):
     np.testing.assert_array_equal([float(p["value"]) for p in points_of(folder)], again.values)
 
 
-def test_the_same_command_gives_the_same_scan_with_noise_too(tmp_path, image):
-    command = ["demo", "--image", image, *SMALL, "--seed", 5, "--json", "--out"]
-    first = outcome(skysteer(*command, tmp_path / "a"))
-    second = outcome(skysteer(*command, tmp_path / "b"))
-    assert points_of(tmp_path / "a") == points_of(tmp_path / "b")
-    assert first["nrmse"] == second["nrmse"]
-
-
-def test_runs_lists_what_a_folder_holds(finished):
+def test_the_same_command_gives_the_same_scan_noise_included(tmp_path, image, finished):
     folder, told = finished
-    row = json.loads(skysteer("runs", "--out", folder, "--json").stdout)
+    again = outcome(demo_of(image, tmp_path))
+    assert points_of(tmp_path) == points_of(folder)
+    assert again["nrmse"] == told["nrmse"]
+
+
+def test_runs_lists_what_a_folder_holds(finished, command):
+    folder, told = finished
+    status, listed, _ = command("runs", "--out", folder, "--json")
+    row = json.loads(listed)
+    assert status == 0
     assert (row["uid"], row["status"], row["points"]) == (told["uid"], "success", told["points"])
 
 
-def test_scan_drives_a_microscope_that_already_runs(tmp_path):
-    with Ioc(IocOptions(prefix="BL7:", shape=(20, 20), noise="none")) as ioc:
-        command = [
-            "scan",
-            "--prefix",
-            "BL7:",
-            "--y",
-            "0,1.9,20",
-            "--x",
-            "0,1.9,20",
-            "--dwell",
-            0.002,
-            "--agent",
-            "low-discrepancy",
-            "--until",
-            "points(30)",
-            "--out",
-            tmp_path,
-        ]
-        told = outcome(skysteer(*command, "--json", env=ioc.environment))
+def test_scan_drives_a_microscope_that_already_runs(microscope, tmp_path):
+    axes = ["--prefix", "BL7:", "--y", "0,1.9,20", "--x", "0,1.9,20", "--dwell", 0.002]
+    rules = ["--agent", "low-discrepancy", "--until", "points(30)", "--out", tmp_path]
+    told = outcome(skysteer("scan", *axes, *rules, "--json", env=microscope.environment))
     assert told["points"] == 30
     assert told["nrmse"] is None
 
@@ -160,7 +181,6 @@ def test_scan_drives_a_microscope_that_already_runs(tmp_path):
         (["demo", "--image", "{line}"], "rows x columns"),
         (["demo", "--image", "{nan}"], "NaN"),
         (["demo", "--batch", "0"], "batch"),
-        (["scan", "--prefix", "NO:", "--y", "0,1,9", "--x", "0,1,9", "--timeout", "1"], "NO:x"),
         (["scan", "--prefix", "NO:", "--y", "0,1", "--x", "0,1,9"], "start,stop,num"),
         (["simulate", "--agent", "raster", "--coverage", "0.1"], "image"),
         (
@@ -172,21 +192,26 @@ def test_scan_drives_a_microscope_that_already_runs(tmp_path):
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else None,
 )
-def test_bad_input_gives_one_clear_line_and_exit_code_2(arguments, words, tmp_path):
+def test_bad_input_gives_one_clear_line_and_exit_code_2(command, arguments, words, tmp_path):
     np.save(tmp_path / "line.npy", np.arange(9.0))
     np.save(tmp_path / "nan.npy", np.full((9, 9), np.nan))
     files = {"line": tmp_path / "line.npy", "nan": tmp_path / "nan.npy"}
-    done = skysteer(*(part.format(**files) for part in arguments), cwd=tmp_path)
-    lines = [line for line in done.stderr.splitlines() if "starting the microscope" not in line]
-    assert done.returncode == 2
-    assert len(lines) == 1 and words in lines[0], done.stderr
-    assert done.stdout == ""
+    status, said, complaint = command(*(part.format(**files) for part in arguments))
+    assert status == 2
+    assert len(complaint.splitlines()) == 1 and words in complaint
+    assert complaint.startswith("skysteer: ") and said == ""
 
 
-def test_limits_smaller_than_the_grid_are_refused_before_anything_moves(tmp_path):
-    with Ioc(IocOptions(shape=(20, 20))) as ioc:
-        command = ["scan", "--prefix", "SIM:", "--y", "0,1.9,20", "--x", "0,500,20"]
-        done = skysteer(*command, "--out", tmp_path, env=ioc.environment)
+def test_pvs_that_nobody_serves_end_the_process_with_one_line(tmp_path):
+    axes = ["--prefix", "NO:", "--y", "0,1,9", "--x", "0,1,9", "--timeout", 0.5]
+    done = skysteer("scan", *axes, "--out", tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "NO:x" in done.stderr
+
+
+def test_limits_smaller_than_the_grid_are_refused_before_anything_moves(microscope, tmp_path):
+    axes = ["--prefix", "BL7:", "--y", "0,1.9,20", "--x", "0,500,20"]
+    done = skysteer("scan", *axes, "--out", tmp_path, env=microscope.environment)
     assert done.returncode == 2
     assert "limits" in done.stderr and "500" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -226,8 +251,9 @@ def test_kill_9_in_the_middle_loses_no_measured_point_and_leaves_nothing_running
 
 @pytest.mark.parametrize("presses", [1, 3])
 def test_ctrl_c_ends_a_demo_in_order_and_keeps_what_was_measured(tmp_path, presses):
+    settings = "demo --region 48x48 --until points(2000) --agent low-discrepancy --json".split()
     demo = subprocess.Popen(
-        [sys.executable, "-m", "skysteer", "demo", "--agent", "low-discrepancy", "--json"],
+        [sys.executable, "-m", "skysteer", *settings],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -251,27 +277,16 @@ def test_ctrl_c_ends_a_demo_in_order_and_keeps_what_was_measured(tmp_path, press
     assert not [child for child in children if child.is_running()]
 
 
+def scan_of(ioc, folder, until, *more):
+    """The words of a scan of 64 x 64 pixels."""
+    axes = ["--prefix", ioc.prefix, "--y", "0,6.3,64", "--x", "0,6.3,64", "--dwell", "0.002"]
+    return ["scan", *axes, "--until", until, "--patience", "1", "--out", str(folder), *more]
+
+
 def start_scan(folder, ioc, until):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("EPICS_")}
-    command = [
-        "scan",
-        "--prefix",
-        "SIM:",
-        "--y",
-        "0,6.3,64",
-        "--x",
-        "0,6.3,64",
-        "--dwell",
-        "0.002",
-        "--until",
-        until,
-        "--patience",
-        "1",
-        "--out",
-        str(folder),
-    ]
     return subprocess.Popen(
-        [sys.executable, "-m", "skysteer", *command],
+        [sys.executable, "-m", "skysteer", *scan_of(ioc, folder, until)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -289,22 +304,13 @@ def wait_for_events(folder, count):
     raise TimeoutError(f"no {count} events in {folder}")
 
 
-def test_simulate_reads_one_trajectory_at_each_coverage(image, tmp_path):
+def test_simulate_reads_one_trajectory_at_each_coverage(command, image):
     agents = ["low-discrepancy", "raster", "slads-net", "slads"]
-    command = [
-        "simulate",
-        "--image",
-        image,
-        *(part for a in agents for part in ("--agent", a)),
-        "--coverage",
-        0.05,
-        "--coverage",
-        0.1,
-        "--seed",
-        1,
-        "--json",
-    ]
-    rows = [json.loads(line) for line in skysteer(*command).stdout.splitlines()]
+    named = [part for agent in agents for part in ("--agent", agent)]
+    asked = ["--image", image, *named, "--coverage", 0.05, "--coverage", 0.1, "--seed", 1]
+    status, told, complaint = command("simulate", *asked, "--json")
+    assert status == 0, complaint
+    rows = [json.loads(line) for line in told.splitlines()]
     assert [(row["agent"], row["coverage"]) for row in rows] == [
         (agent, share) for agent in agents for share in (0.05, 0.1)
     ]
@@ -319,35 +325,20 @@ def test_simulate_reads_one_trajectory_at_each_coverage(image, tmp_path):
         assert by_agent[agent, 0.1] < by_agent[agent, 0.05]
 
 
-def test_a_full_disk_is_said_in_one_line_and_loses_nothing(tmp_path):
-    with Ioc(IocOptions(shape=(64, 64))) as ioc:
-        code = (
-            "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)); "
-            "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-            "from skysteer.cli import main; sys.argv = ['skysteer', *sys.argv[1:]]; main()"
-        )
-        command = [
-            "scan",
-            "--prefix",
-            "SIM:",
-            "--y",
-            "0,6.3,64",
-            "--x",
-            "0,6.3,64",
-            "--dwell",
-            "0.002",
-            "--agent",
-            "low-discrepancy",
-            "--until",
-            "points(1000)",
-        ]
-        done = subprocess.run(
-            [sys.executable, "-c", code, *command, "--out", str(tmp_path)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env={**os.environ, **ioc.environment},
-        )
+def test_a_full_disk_is_said_in_one_line_and_loses_nothing(microscope, tmp_path):
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)); "
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "from skysteer.cli import main; sys.argv = ['skysteer', *sys.argv[1:]]; main()"
+    )
+    scan = scan_of(microscope, tmp_path, "points(1000)", "--agent", "low-discrepancy")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *scan],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **microscope.environment},
+    )
     complaints = [line for line in done.stderr.splitlines() if line.startswith("skysteer:")]
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
