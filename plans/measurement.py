@@ -103,7 +103,8 @@ class Measurement:
         """What is staged for the run."""
         shutter = [] if self.shutter is None else [self.shutter]
         flyer = [] if self.fly is None else [self.fly.flyer]
-        return [*shutter, *flyer, *self.counting, *self.motors.values()]
+        counting = [d for d in self.counting if d in self.detectors or hasattr(d, "stage")]
+        return [*shutter, *flyer, *counting, *self.motors.values()]
 
     @property
     def counting(self) -> list[Any]:

@@ -107,7 +107,9 @@ class SoftMotor:
     def stop(self, *, success: bool = False) -> None:
         """Brake; the move under way fails, or with `success` is forgiven."""
         with self._lock:
-            self.axis.halt(self._clock.now())
+            now = self._clock.now()
+            if self.axis.remaining(now):
+                self.axis.halt(now)
             self._target = self.axis.profile.end
         self._end(None if success else RuntimeError(f"{self.name} was stopped"))
 

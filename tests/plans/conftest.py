@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,10 @@ from ophyd.sim import SynAxis, SynSignal
 
 from skysteer.agent import EventReader, ScanGrid, make_sampler
 from skysteer.plans import adaptive_scan
+from skysteer.simulators import SoftMicroscope
 from skysteer.storage import Document, Journal, last_wins, read_journal
+
+from .hangar import Hangar
 
 SAMPLERS = Path(__file__).with_name("samplers.py")
 
@@ -141,6 +144,26 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     if RE.state != "idle":
         RE.halt()
     RE.loop.call_soon_threadsafe(RE.loop.stop)
+
+
+@pytest.fixture
+def hangar(tmp_path: Path) -> Iterator[Callable[..., Hangar]]:
+    """Make one: ``hangar(velocity=..., ramp=...)``."""
+    engines: list[RunEngine] = []
+
+    def make(**options: Any) -> Hangar:
+        chosen = {"velocity": 100.0, "ramp": 0.1, "noise": "none", **options}
+        RE = RunEngine({}, call_returns_result=True)
+        RE.subscribe(Journal(tmp_path / "journal"))
+        engines.append(RE)
+        microscope = SoftMicroscope(kind="gradients", shape=(16, 20), **chosen)
+        return Hangar(RE, tmp_path / "journal", microscope)
+
+    yield make
+    for RE in engines:
+        if RE.state != "idle":
+            RE.halt()
+        RE.loop.call_soon_threadsafe(RE.loop.stop)
 
 
 @pytest.fixture(autouse=True)

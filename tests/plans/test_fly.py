@@ -2,106 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from bluesky import RunEngine
 
-from skysteer.agent import History, KeepOut, asks_after, make_sampler
-from skysteer.plans import adaptive_scan, resume_scan
-from skysteer.simulators import SoftMicroscope
-from skysteer.storage import Document, Journal, last_wins, read_journal
+from skysteer.agent import History, KeepOut, asks_after
 
-SAMPLERS = Path(__file__).with_name("samplers.py")
-PITCH = 0.1
-SETTINGS: dict[str, Any] = {"until": "points(110)", "batch": 30, "seed": 3, "dwell": 0.01}
-
-
-@dataclass
-class Hangar:
-    """A RunEngine and a soft microscope, whose moves and speeds are written down."""
-
-    RE: RunEngine
-    folder: Path
-    microscope: SoftMicroscope
-    sent: list[tuple[str, float]] = field(default_factory=list)
-    speeds: list[tuple[str, float]] = field(default_factory=list)
-    rows: int = 16
-    columns: int = 20
-
-    def __post_init__(self) -> None:
-        for motor in (self.microscope.x, self.microscope.y):
-            move, name = motor.set, motor.name
-
-            def spy(value: float, move: Any = move, name: str = name, **options: Any) -> Any:
-                self.sent.append((name, value))
-                return move(value, **options)
-
-            motor.set = spy
-            motor.velocity.subscribe(
-                lambda value, name=name, **_: self.speeds.append((name, value)), run=False
-            )
-
-    def plan(self, agent: Any = "Segments", **changes: Any) -> Any:
-        m = self.microscope
-        sampler = make_sampler(f"{SAMPLERS}:{agent}", {}) if isinstance(agent, str) else agent
-        y = (m.y, 0, (self.rows - 1) * PITCH, self.rows)
-        x = (m.x, 0, (self.columns - 1) * PITCH, self.columns)
-        return adaptive_scan([m.counter], sampler, *y, *x, **{"fly": True, **SETTINGS, **changes})
-
-    def scan(self, agent: Any = "Segments", **changes: Any) -> Any:
-        return self.RE(self.plan(agent, **changes)).plan_result
-
-    def resume(self, documents: Any, agent: str = "Segments", **changes: Any) -> Any:
-        m = self.microscope
-        sampler = make_sampler(f"{SAMPLERS}:{agent}", {})
-        plan = resume_scan(documents, [m.counter], [m.x, m.y], agent=sampler, **changes)
-        return self.RE(plan).plan_result
-
-    def documents(self) -> list[Document]:
-        runs = sorted(self.folder.glob("*.jsonl"), key=lambda file: file.stat().st_mtime_ns)
-        return read_journal(runs[-1])
-
-    def events(self, stream: str = "primary") -> list[dict[str, Any]]:
-        return events(self.documents(), stream)
-
-    def pages(self) -> list[dict[str, Any]]:
-        return [d for n, d in self.documents() if n == "event_page"]
-
-    def said(self, kind: str) -> list[Any]:
-        return [i for i in History.of(self.documents()).interventions if i.kind == kind]
-
-
-def events(documents: list[Document], stream: str = "primary") -> list[dict[str, Any]]:
-    """A stream's events in order, the last of each number."""
-    whole = last_wins(documents)
-    mine = {d["uid"] for n, d in whole if n == "descriptor" and d["name"] == stream}
-    kept = [d for n, d in whole if n == "event" and d["descriptor"] in mine]
-    return sorted(kept, key=lambda d: d["seq_num"])
-
-
-@pytest.fixture
-def hangar(tmp_path: Path) -> Iterator[Callable[..., Hangar]]:
-    """Make one: ``hangar(velocity=..., ramp=...)``."""
-    engines: list[RunEngine] = []
-
-    def make(**options: Any) -> Hangar:
-        chosen = {"velocity": 100.0, "ramp": 0.1, "noise": "none", **options}
-        RE = RunEngine({}, call_returns_result=True)
-        RE.subscribe(Journal(tmp_path / "journal"))
-        engines.append(RE)
-        microscope = SoftMicroscope(kind="gradients", shape=(16, 20), **chosen)
-        return Hangar(RE, tmp_path / "journal", microscope)
-
-    yield make
-    for RE in engines:
-        if RE.state != "idle":
-            RE.halt()
-        RE.loop.call_soon_threadsafe(RE.loop.stop)
+from .hangar import PITCH
 
 
 def test_each_bin_is_an_event_where_it_was_measured_and_says_what_stands_there(
