@@ -1,6 +1,7 @@
 """Several channels decided together, against the first of them alone and against their sum.
 
-    python benchmarks/sampling_channels.py [--seeds 3] [--quick] [--json] [--keep FOLDER]
+    python benchmarks/sampling_channels.py [--agent slads] [--seeds 3] [--quick] [--json]
+                                           [--keep FOLDER]
 
 Colour pictures and maps of three elements that no training saw, all channels of range 1.  The same
 network chooses batches of 50 by one channel, by the sum of all, or by all; the mean over the
@@ -29,13 +30,12 @@ from skysteer.rehearsal.sampler_images import FIRST_HELD_OUT_SEED, counted, spec
 SHARES = (0.05, 0.10, 0.20)
 COLOURED = ("astronaut", "hubble_deep_field", "rocket")
 TRACE = 20  # counts at the brightest pixel of an element of which there is little
-AGENTS = {"slads": "skysteer.agent:Slads", "spread": "skysteer.agent:Spread"}
 CHANNELS: dict[str, Callable[[Image], Image]] = {
     "first": lambda truth: truth[0],
     "sum": lambda truth: truth.sum(axis=0),
     "together": lambda truth: truth,
 }
-METHODS = ("even", *(f"{agent}, {which}" for agent in AGENTS for which in CHANNELS))
+METHODS = ("even", *CHANNELS)
 
 
 def coloured(name: str, side: int) -> Image:
@@ -44,7 +44,8 @@ def coloured(name: str, side: int) -> Image:
     edge = min(whole.shape[:2])
     top, left = ((n - edge) // 2 for n in whole.shape[:2])
     square = whole[top : top + edge, left : left + edge]
-    return _ranged(np.moveaxis(resize(square, (side, side), anti_aliasing=True), -1, 0))
+    made = np.asarray(resize(square, (side, side), anti_aliasing=True))
+    return _ranged(np.moveaxis(made, -1, 0))
 
 
 def elements(kind: str, seed: int, side: int = 160) -> Image:
@@ -78,62 +79,63 @@ def images(first: int = FIRST_HELD_OUT_SEED) -> Iterator[tuple[str, Image]]:
             yield f"{kind} {k - 10}", elements(kind, first + k)
 
 
-def record(truth: Image, method: str, seed: int) -> Row:
-    """Mean NRMSE over the channels, and each one's, at each of `SHARES`."""
-    num = round(SHARES[-1] * truth[0].size)
-    pixels, row = _pixels(truth, method, num, seed)
+def record(truth: Image, method: str, agent: str, seed: int) -> Row:
+    """Mean NRMSE over the channels at each of `SHARES`, and what a decision took."""
+    pixels, row = _pixels(truth, method, agent, seed)
     for share in SHARES:
         some = pixels[: round(share * truth[0].size)]
         made = [inverse_distance(SparseScan(t.shape, some, t[tuple(some.T)])) for t in truth]
         each = [nrmse(t, m) for t, m in zip(truth, made, strict=True)]
-        row |= {f"nrmse@{share:g}": float(np.mean(each)), f"each@{share:g}": each}
+        row[f"nrmse@{share:g}"] = float(np.mean(each))
     return row
 
 
-def print_tables(rows: Rows) -> None:
-    """Mean errors over those by the first channel, image by image and in all."""
+def print_table(rows: Rows) -> None:
+    """Errors over those of the points chosen by the first channel, image by image and in all."""
     names = list(dict.fromkeys(name for name, _, _ in rows))
-    print("Mean NRMSE of the channels at 5 / 10 / 20 %, over that of slads by the first alone")
-    print(f"{'image':20s}" + "".join(f"{m:>23s}" for m in METHODS if m != "slads, first"))
-    for name in [*names, "all, mean", "all, worst"]:
-        line = f"{name:20s}"
-        for method in (m for m in METHODS if m != "slads, first"):
-            ratios = [[_ratio(rows, i, method, share) for i in names] for share in SHARES]
-            told = {"all, mean": [geometric(r) for r in ratios], "all, worst": map(max, ratios)}
-            its = told.get(name) or [r[names.index(name)] for r in ratios if name in names]
-            line += "   " + " /".join(f"{ratio:6.3f}" for ratio in its)
-        print(line)
+    others = [method for method in METHODS if method != "first"]
+    print("Mean NRMSE of the channels at 5 / 10 / 20 %, over that by the first alone")
+    print(f"{'image':20s}" + "".join(f"{m:>23s}" for m in others))
+    tables = [np.array([ratios(rows, name, m) for name in names]) for m in others]
+    for k, name in enumerate(names):
+        print(f"{name:20s}" + "".join(map(_told, (table[k] for table in tables))))
+    print(f"{'mean':20s}" + "".join(map(_told, (np.exp(np.log(t).mean(axis=0)) for t in tables))))
+    print(f"{'worst':20s}" + "".join(map(_told, (table.max(axis=0) for table in tables))))
     for method in METHODS[1:]:
         some = [row["cpu_ms"] for (_, m, _), row in rows.items() if m == method]
-        print(f"{method:20s} CPU ms of a decision of {BATCH}, p50: {np.median(some):.2f}")
+        print(f"{method}: a decision of {BATCH} takes {np.median(some):.1f} CPU ms, p50")
 
 
-def _ratio(rows: Rows, image: str, method: str, share: float) -> float:
+def ratios(rows: Rows, image: str, method: str) -> list[float]:
+    """(3,) mean errors of a method over those by the first channel, at `SHARES`."""
     seeds = sorted({seed for _, _, seed in rows})
-    key = f"nrmse@{share:g}"
-    return geometric(
-        rows[image, method, s][key] / rows[image, "slads, first", s][key] for s in seeds
-    )
+    keys = [f"nrmse@{share:g}" for share in SHARES]
+    mine, first = ([rows[image, m, s] for s in seeds] for m in (method, "first"))
+    return [geometric(a[key] / b[key] for a, b in zip(mine, first, strict=True)) for key in keys]
 
 
-def _pixels(truth: Image, method: str, num: int, seed: int) -> tuple[np.ndarray, Row]:
+def _told(errors: np.ndarray) -> str:
+    return "   " + " /".join(f"{error:6.3f}" for error in errors)
+
+
+def _pixels(truth: Image, method: str, agent: str, seed: int) -> tuple[np.ndarray, Row]:
+    num = round(SHARES[-1] * truth[0].size)
     if method == "even":
         return halton_pixels(truth[0].shape, num, seed), {}
-    agent, _, which = method.partition(", ")
-    runs = run_agent(CHANNELS[which](truth), AGENTS[agent], num, batch=BATCH, seed=seed)
-    *_, (_, trajectory) = runs
+    *_, (_, trajectory) = run_agent(CHANNELS[method](truth), agent, num, batch=BATCH, seed=seed)
     assert trajectory is not None
     return trajectory.scan.pixels, {"cpu_ms": float(np.median(trajectory.cpu_ms[1:]))}
 
 
 def _ranged(maps: Image) -> Image:
     low, high = (f(maps, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
-    return (maps - low) / (high - low)
+    return (maps - low) / np.where(high > low, high - low, 1.0)
 
 
 def main() -> None:
     """Run, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--agent", default="slads", help="slads or spread")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="two images, one seed")
     parser.add_argument("--keep", type=Path, help="folder for what has been computed")
@@ -141,20 +143,19 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.keep:
         chosen.keep.mkdir(parents=True, exist_ok=True)
-    which = list(images())[2:5:2] if chosen.quick else list(images())
-    rows = {
-        (name, method, seed): kept(
-            chosen.keep, f"{name}_{method}_{seed}", truth, partial(record, truth, method, seed)
-        )
-        for seed in range(1 if chosen.quick else chosen.seeds)
-        for name, truth in which
-        for method in METHODS
-    }
+    which = list(images())[3:6:2] if chosen.quick else list(images())
+    rows: Rows = {}
+    for seed in range(1 if chosen.quick else chosen.seeds):
+        for name, truth in which:
+            for method in METHODS:
+                make = partial(record, truth, method, chosen.agent, seed)
+                file = f"{name}_{chosen.agent}, {method}_{seed}"
+                rows[name, method, seed] = kept(chosen.keep, file, truth, make)
     if chosen.json:
         for (name, method, seed), row in rows.items():
             print(json.dumps({"image": name, "method": method, "seed": seed, **row}))
     else:
-        print_tables(rows)
+        print_table(rows)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ class ErrorMap:
             self._reset(scan.shape, len(its))
             known = 0
         fresh = scan.pixels[known:]
-        extends = known > 0 and scan.extends(self._scan)
+        before = zip(its, self._scan.channels, strict=False)
+        extends = known > 0 and all(_begins(new.values, old.values) for new, old in before)
         stands = [c.take_scale(s, extends) for c, s in zip(self.channels, its, strict=True)]
         self._scan = scan
         self._measured[fresh[:, 0], fresh[:, 1]] = True
