@@ -28,6 +28,7 @@ from .printing import json_line, print_outcome, print_table
 
 TOLD = (  # where a row has them
     "nrmse_by_channel",
+    "steered_by",
     "nrmse_own",
     "best_found",
     "f1",
