@@ -58,6 +58,7 @@ Approve = Annotated[
 Monitor = Annotated[
     bool, typer.Option("--monitor", help="Show the scan on a web page, too: `skysteer monitor`.")
 ]
+Fly = Annotated[bool, typer.Option("--fly", help="Fly over lines of pixels where that pays.")]
 Then = Annotated[
     str | None, typer.Option(help="Where the stage goes at the end: best, or ROW,COLUMN.")
 ]

@@ -14,6 +14,7 @@ from .options import (
     Approve,
     Batch,
     Dwell,
+    Fly,
     Json,
     Monitor,
     Noise,
@@ -53,6 +54,7 @@ def demo(
         ),
     ] = "128x128",
     dwell: Dwell = 0.01,
+    fly: Fly = False,
     noise: Annotated[Noise, typer.Option(help="Counting statistics.")] = Noise.POISSON,
     peak_rate: Annotated[float, typer.Option(help="Counts/s of the brightest pixel.")] = 1e6,
     out: Out = Path("demo-run"),
@@ -76,6 +78,7 @@ def demo(
         tiled=tiled,
         approval=approve,
         then=place(then),
+        fly=fly,
     )
     settings = Demo(
         scan,
@@ -99,6 +102,7 @@ def scan(
     options: Options = "{}",
     seed: Seed = 1,
     dwell: Dwell = 0.01,
+    fly: Fly = False,
     timeout: Timeout = 10.0,
     patience: Annotated[
         float, typer.Option(help="Seconds to wait in mid-scan for PVs that are lost to come back.")
@@ -129,6 +133,7 @@ def scan(
         tiled=tiled,
         approval=approve,
         then=place(then),
+        fly=fly,
     )
     with _shown_on_a_page(out, monitor):
         outcome = run_scan(settings)

@@ -11,9 +11,10 @@ from ophyd.device import create_device_from_components
 from ophyd.utils import DisconnectedError
 
 from .counter import MARGIN, Counter, normalised_rate
-from .signals import FloatSignal, FloatSignalRO, WritableSignal
+from .signals import FloatSignal, FloatSignalRO
 
 MOST_BINS = 4096
+ENCODERS = ("X", "Y")
 
 
 def _setting(name: str) -> Any:
@@ -22,13 +23,6 @@ def _setting(name: str) -> Any:
 
 def _array(name: str) -> Any:
     return Cpt(EpicsSignalRO, name, kind="omitted")
-
-
-class _Text(WritableSignal):
-    """A PV that is written as text."""
-
-    def __init__(self, read_pv: str, **kwargs: Any) -> None:
-        super().__init__(read_pv, string=True, **kwargs)
 
 
 class MultichannelCounter(Counter):
@@ -54,7 +48,7 @@ class MultichannelCounter(Counter):
     """
 
     fly_arm = _setting("Fly:Arm")
-    fly_axis = Cpt(_Text, "Fly:Axis", kind="omitted", put_complete=True, write_timeout=MARGIN)
+    fly_axis = _setting("Fly:Axis")
     fly_start = _setting("Fly:Start")
     fly_step = _setting("Fly:Step")
     fly_bins = _setting("Fly:Bins")
@@ -67,7 +61,7 @@ class MultichannelCounter(Counter):
 
     def __init__(self, prefix: str = "", *, encoders: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(prefix, **kwargs)
-        wrong = set(encoders.values()) - {"X", "Y"}
+        wrong = set(encoders.values()) - set(ENCODERS)
         if wrong:
             raise ValueError(f"{self.name}: encoders are X and Y, but {sorted(wrong)} came")
         self.encoders = dict(encoders)
@@ -100,7 +94,7 @@ class MultichannelCounter(Counter):
                 f"{pitch} came"
             )
         settings = (
-            self.fly_axis.set(self.encoders[axis])
+            self.fly_axis.set(ENCODERS.index(self.encoders[axis]))
             & self.fly_start.set(start)
             & self.fly_step.set(pitch)
             & self.fly_bins.set(bins)

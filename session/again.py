@@ -53,6 +53,7 @@ def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -
         slow=slow,
         fast=fast,
         **{name: record[name] for name in ("agent", "options", "until", "batch", "seed", "dwell")},
+        fly=bool(record.get("fly")),
         timeout=session["timeout"],
         out=out,
         tiled=tiled,

@@ -41,18 +41,32 @@ class Session:
 
 
 @contextmanager
-def open_devices(prefix: str, timeout: float) -> Iterator[tuple[ScanStage, Counter, RingCurrent]]:
+def open_devices(
+    prefix: str, timeout: float, fly: bool = False
+) -> Iterator[tuple[ScanStage, Counter, RingCurrent]]:
     """Connect to a microscope, and let it go on leaving.
+
+    Parameters
+    ----------
+    prefix, timeout
+        As in ``open_session``.
+    fly : bool
+        Whether the counter needs its multichannel mode, which not every one has.
 
     Raises
     ------
     TimeoutError
         Names the PVs that do not answer.
     """
-    from ..devices import Counter, RingCurrent, ScanStage, connect
+    from ..devices import Counter, MultichannelCounter, RingCurrent, ScanStage, connect
 
     stage = ScanStage(prefix, name="stage")
-    counter = Counter(f"{prefix}counter:", name="counter")
+    encoders = {"stage_x": "X", "stage_y": "Y"}
+    counter = (
+        MultichannelCounter(f"{prefix}counter:", name="counter", encoders=encoders)
+        if fly
+        else Counter(f"{prefix}counter:", name="counter")
+    )
     ring = RingCurrent(f"{prefix}ring:", name="ring")
     try:
         connect([stage, counter, ring], timeout)
@@ -64,7 +78,12 @@ def open_devices(prefix: str, timeout: float) -> Iterator[tuple[ScanStage, Count
 
 @contextmanager
 def open_session(
-    prefix: str, out: Path, *, tiled: str | None = None, timeout: float = 10.0
+    prefix: str,
+    out: Path,
+    *,
+    tiled: str | None = None,
+    timeout: float = 10.0,
+    fly: bool = False,
 ) -> Iterator[Session]:
     """Connect to a microscope and get ready to record; on leaving, what is left is stored.
 
@@ -78,6 +97,8 @@ def open_session(
         A Tiled server to write to in place of the folder's own catalog.
     timeout : float
         Seconds to wait for the PVs, all together.
+    fly : bool
+        Whether the counter needs its multichannel mode.
 
     Raises
     ------
@@ -88,7 +109,7 @@ def open_session(
 
     from ..storage import Store
 
-    with open_devices(prefix, timeout) as (stage, counter, ring):
+    with open_devices(prefix, timeout, fly) as (stage, counter, ring):
         store = Store(out, tiled)
         try:
             RE = RunEngine({"scan_id": _last_scan_id(out)}, call_returns_result=True)

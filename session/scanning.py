@@ -61,7 +61,9 @@ def run_scan(
     began = time.monotonic()
     with (
         contextlib.closing(Mailbox(scan.out)) as mailbox,
-        open_session(scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout) as session,
+        open_session(
+            scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout, fly=scan.fly
+        ) as session,
     ):
         RE, stage, inbox = session.RE, session.stage, Inbox(mailbox)
         interrupted = threading.Event()
@@ -81,6 +83,7 @@ def run_scan(
                 until=scan.until,
                 batch=scan.batch,
                 dwell=scan.dwell,
+                fly=scan.fly,
                 seed=scan.seed,
                 inbox=inbox,
                 approval=scan.approval,

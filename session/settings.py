@@ -46,6 +46,8 @@ class Scan:
         Whether each batch waits until ``skysteer tell approve`` lets it be measured.
     then : "best" or (row, column), optional
         Where the stage goes at the end.
+    fly : bool
+        Whether segments are flown over.
     """
 
     prefix: str = "SIM:"
@@ -63,6 +65,7 @@ class Scan:
     tiled: str | None = None
     approval: bool = False
     then: str | tuple[int, int] | None = None
+    fly: bool = False
 
     def __post_init__(self) -> None:
         require(0 < self.dwell < np.inf, f"the dwell must be a time above 0 s, not {self.dwell}")

@@ -16,6 +16,7 @@ from .passage import Bins, count_bins
 from .physics import CountingChain
 
 MOST_BINS = 4096
+AXES = ("x", "y")
 
 
 def _array(name: str, unit: str) -> Any:
@@ -41,7 +42,7 @@ class Multichannel(PVGroup):
     """
 
     arm: Any = pvproperty(value=0, name="Arm", doc="1 waits for the axis, 0 ends and gives arrays")
-    axis: Any = pvproperty(value="X", name="Axis", doc="X or Y: the encoder to follow")
+    axis: Any = pvproperty(value=0, name="Axis", doc="the encoder to follow: 0 x, 1 y")
     begin: Any = pvproperty(value=0.0, name="Start", units="um", precision=4)
     step: Any = pvproperty(value=0.1, name="Step", units="um", precision=4)
     bins: Any = pvproperty(value=1, name="Bins")
@@ -89,7 +90,7 @@ class Multichannel(PVGroup):
         raise SkipWrite
 
     def _count(self) -> Bins:
-        name = str(self.axis.value).lower()
+        name = AXES[self.axis.value]
         motor = self._motors[name]
         start, beyond = (
             motor.to_dial(place) for place in (self.begin.value, self.begin.value + self.step.value)
@@ -119,10 +120,10 @@ class Multichannel(PVGroup):
         for channel, values in pairs:
             await channel.write(list(map(float, values)), verify_value=False)
 
-    async def _put_axis(self, instance: Any, value: Any) -> str:
-        if str(value).lower() not in self._motors:
-            raise ValueError(f"{instance.pvname} = {value!r}: expected X or Y")
-        return str(value).upper()
+    async def _put_axis(self, instance: Any, value: int) -> int:
+        if value not in range(len(AXES)):
+            raise ValueError(f"{instance.pvname} = {value}: expected 0 for x or 1 for y")
+        return value
 
     async def _put_number(self, instance: Any, value: float) -> float:
         if not np.isfinite(value):

@@ -41,6 +41,24 @@ def test_bins_are_counted_where_the_encoder_passed_them(client):
     assert flights[0]["counter"] == pytest.approx(flights[1]["counter"][::-1], rel=1e-6)
 
 
+def test_either_axis_may_fly(client):
+    def there(lab):
+        from skysteer.devices import MultichannelCounter
+
+        y = lab.motor("y", at=0.0)
+        lab.motor("x", at=0.5)
+        counter = lab.connected(MultichannelCounter("SIM:counter:", encoders={"y": "Y", "x": "X"}))
+        y.velocity.set(10.0).wait(20)
+        counter.prepare("y", start=0.15, pitch=0.1, bins=4, dwell=0.01).wait(20)
+        y.set(0.7).wait(20)
+        counter.complete().wait(20)
+        return counter.bins()
+
+    bins = client(there)
+    assert bins["y"] == pytest.approx([0.2, 0.3, 0.4, 0.5], abs=1e-6)
+    assert bins["x"] == pytest.approx([0.5] * 4, abs=1e-6)
+
+
 def test_a_flight_that_is_cut_short_gives_the_bins_it_has_and_the_next_one_its_own(client):
     def there(lab):
         from skysteer.devices import MultichannelCounter
