@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models import SparseScan, TestedGP
+from .followed import Followed
 from .low_discrepancy import LowDiscrepancy
 from .raster_goal import RasterAim, check_goal, emphasis
 from .sampler import Choice, Request
-from .spread import FEWEST_COUNTED, rehearse
+from .spread import FEWEST_COUNTED, checked_counts, rehearse
 
 
 class GaussianProcess:
@@ -48,16 +47,11 @@ class GaussianProcess:
         threshold: float | None = None,
     ) -> None:
         check_goal(goal, threshold)
-        if counts_per_unit is not None and not 0 < counts_per_unit < math.inf:
-            raise ValueError(f"counts_per_unit must be above 0, but {counts_per_unit!r} came")
-        if isinstance(power, bool) or not 0 <= power <= 1:
-            raise ValueError(f"power must lie between 0 and 1, but {power!r} came")
-        self.counts_per_unit = counts_per_unit
-        self.power = float(power)
+        self.counts_per_unit = checked_counts(counts_per_unit)
+        self.power = checked_power(power)
         self.goal: RasterAim = goal
         self.threshold = threshold
-        self._gp: TestedGP | None = None
-        self._seen: SparseScan | None = None
+        self._followed = Followed(self._process)
 
     def warm_up(self) -> None:
         """Compile what is compiled when first used."""
@@ -70,7 +64,7 @@ class GaussianProcess:
         """
         if not len(request.scan.values):
             return LowDiscrepancy().choose(request)
-        gp = self._followed(request)
+        gp = self._followed.at(request.scan, request.audited)
         counted = max(request.num, FEWEST_COUNTED)
         best = float(gp.mean[tuple(request.scan.pixels.T)].max())
         stressed = emphasis(self.goal, gp.mean, gp.std, best, self.threshold)
@@ -81,25 +75,18 @@ class GaussianProcess:
 
     def surrogate(self, scan: SparseScan) -> TestedGP:
         """Give the process that this scan makes: mean, deviation and intervals."""
-        gp = self._process(scan.shape)
-        gp.update(scan.pixels, scan.values)
-        return gp
-
-    def _process(self, shape: tuple[int, int]) -> TestedGP:
-        return TestedGP(shape, counts_per_unit=self.counts_per_unit)
+        return self._followed.anew(scan)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) mean of the process."""
         return self.surrogate(scan).mean
 
-    def _followed(self, request: Request) -> TestedGP:
-        """Bring the process up to date; anew where the scan does not extend the last one."""
-        scan = request.scan
-        if self._gp is None or self._seen is None or not scan.extends(self._seen):
-            self._gp = self.surrogate(scan)
-        elif len(scan.values) > len(self._seen.values):
-            known = len(self._seen.values)
-            self._gp.update(scan.pixels[known:], scan.values[known:])
-        self._seen = scan
-        self._gp.count_as_audits(request.audited)
-        return self._gp
+    def _process(self, shape: tuple[int, int]) -> TestedGP:
+        return TestedGP(shape, counts_per_unit=self.counts_per_unit)
+
+
+def checked_power(power: float) -> float:
+    """Refuse what is not between 0 and 1."""
+    if isinstance(power, bool) or not 0 <= power <= 1:
+        raise ValueError(f"power must lie between 0 and 1, but {power!r} came")
+    return float(power)

@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import BlendedGP, ErrorMap, Voices, load_error_network
+from ..models import BlendedGP, ErrorMap, SparseScan, Voices, load_error_network
 from .error_sampler import GAIN_SHARE, POWER
-from .gp import GaussianProcess
+from .followed import Followed
+from .gp import checked_power
 from .low_discrepancy import LowDiscrepancy
 from .sampler import Choice, Request
-from .spread import FEWEST_COUNTED, rehearse
+from .spread import FEWEST_COUNTED, checked_counts, rehearse
 
 
-class Hybrid(GaussianProcess):
+class Hybrid:
     """Chooses some pixels of a batch as `Slads` does and some as `GaussianProcess`.
 
     Every reading is a test before it is learnt: how far off was the map, and who had foretold that
@@ -25,8 +26,8 @@ class Hybrid(GaussianProcess):
     who knows nothing is not heard, so that outside of its domain the process chooses alone; where
     that knows nothing either, low-discrepancy points are taken.
 
-    The map is the process's mean, blended pixel by pixel with the inverse-distance map as it would
-    have served best on the tests.
+    The map is the process's mean, blended pixel by pixel with the network's own (kriged; of counts
+    the noise-aware one) as it would have served best on the tests.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class Hybrid(GaussianProcess):
         If the file is missing or holds other weights, or a number lies elsewhere.
     """
 
+    start = 0.01
     large_batches = True
 
     def __init__(
@@ -52,9 +54,11 @@ class Hybrid(GaussianProcess):
         power: float = 0.5,
         weights: str | None = None,
     ) -> None:
-        super().__init__(counts_per_unit, power)
+        self.counts_per_unit = checked_counts(counts_per_unit)
+        self.power = checked_power(power)
         self.weights = weights
         self._layers, self._sha256 = load_error_network(weights)
+        self._followed = Followed(self._process)
 
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the weights."""
@@ -71,8 +75,7 @@ class Hybrid(GaussianProcess):
         """
         if not len(request.scan.values):
             return LowDiscrepancy().choose(request)
-        gp = self._followed(request)
-        assert isinstance(gp, BlendedGP)  # noqa: S101  (made below)
+        gp = self._followed.at(request.scan, request.audited)
         parts = _parts(gp.voices, request)
         counted = max(request.num, FEWEST_COUNTED)
         pixels, scores = gp.error_map.choose(parts[0], request.pending, counted)
@@ -87,6 +90,14 @@ class Hybrid(GaussianProcess):
             pixels = np.concatenate([pixels, mine[0]])
             scores = np.concatenate([scores, mine[1]])
         return Choice.estimated(pixels, scores, gp.error_estimate)
+
+    def surrogate(self, scan: SparseScan) -> BlendedGP:
+        """Give the blended process that this scan makes: mean, deviation and intervals."""
+        return self._followed.anew(scan)
+
+    def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
+        """(M, N) blended map."""
+        return self.surrogate(scan).mean
 
     def _process(self, shape: tuple[int, int]) -> BlendedGP:
         network = ErrorMap(shape, self._layers, power=POWER, gain_share=GAIN_SHARE, checked=True)

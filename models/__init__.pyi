@@ -8,7 +8,7 @@ from .acquisition import (
 )
 from .acquisition_botorch import choose_with_botorch, require_botorch
 from .acquisition_region import SearchRegion, Travel
-from .blended_gp import BlendedGP, Voices
+from .blended_gp import BlendedGP
 from .error_estimate import ErrorEstimate, points_for
 from .error_map import ErrorMap
 from .error_network import load_error_network, save_error_network
@@ -33,6 +33,7 @@ from .slads_features import reduction_in_distortion, rescaled, slads_features
 from .slads_net import SladsNetwork, load_slads_net, save_slads_net
 from .tested_gp import TestedGP
 from .tested_map import TestedMap
+from .voices import Voices
 
 __all__ = [
     "BlendedGP",

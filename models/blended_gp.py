@@ -1,59 +1,49 @@
-"""The Gaussian process and the network's map in one: each counts as far as its tests went well."""
+"""The Gaussian process and a kriged map in one: each counts as far as its tests went well."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .error_estimate import ErrorEstimate
 from .error_map import ErrorMap
 from .forward_log import Tests
 from .raster_gp_scale import FEWEST, LocalScale, expected_squares
 from .scan import SparseScan
 from .tested_gp import TestedGP
+from .tested_kriging import TestedKriging
 from .tested_map import TestedMap
+from .voices import Voices
 
 SLOPES = (0.0, 0.5, 1.0, 2.0)
-OFFSETS = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 30.0)
+OFFSETS = (-30.0, -4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0, 30.0)
 ALONE = (30.0, 0.0)  # the process alone
-SHARPNESS = 6.0  # of the voices' parts, per unit of mean log density
-FREEDOM = 4.0  # of the residuals' distribution when forecasts of errors are compared
 HEARD = 400  # latest tests by which the voices are weighed
-CERTAIN = 3.0  # standard errors below nobody: one who has lost the way
-LEAST_SHARE = 0.2  # of a voice that foretells more than nobody does
-LEAST_ERROR = 1e-4  # mean square, of that of all residuals
-
-
-class Voices(NamedTuple):
-    """How much each forecast of the errors counts for the next choice; sums to 1."""
-
-    network: float
-    process: float
-    nobody: float
 
 
 class BlendedGP(TestedGP):
-    """`TestedGP` whose mean is blended with an inverse-distance map, pixel by pixel.
+    """`TestedGP` whose mean is blended with the network's own map, pixel by pixel.
 
-    The process counts in a pixel as the logistic function of ``a + b log(W/V)``, with ``V`` and
-    ``W`` the squared errors that process and network expect there; a and b are those that would
-    have served best on the latest tests.
+    That map is `kriged`, of counts `noise_aware`.  The process counts in a pixel as the logistic
+    function of ``a + b log(W/V)``, with ``V`` and ``W`` the squared errors that process and map
+    expect there; a and b are those that would have served best on the latest tests.
 
     Parameters
     ----------
     shape : (2,) tuple of int
     error_map : ErrorMap
-        The network's; brought up to date by this object alone.
+        The network's, which foretells errors; brought up to date by this object alone.
     **options
         Of `RasterGP`.
     """
 
     def __init__(self, shape: tuple[int, int], error_map: ErrorMap, **options: Any) -> None:
         super().__init__(shape, **options)
-        self._other = TestedMap(error_map)
+        self._foretold = TestedMap(error_map)
+        self._kriging = TestedKriging(self._counts_per_unit)
         self._blend: tuple[float, float] | None = None
         self._own_scale = LocalScale()
 
@@ -64,13 +54,14 @@ class BlendedGP(TestedGP):
         super().update(pixels, values, variances)
         self._blend = None
         if len(self._values):
-            where = self._where.astype(np.int64)
-            self._other.update(SparseScan(self.shape, where, self._values.copy()))
+            scan = SparseScan(self.shape, self._where.astype(np.int64), self._values.copy())
+            self._foretold.update(scan)
+            self._kriging.update(scan)
 
     @property
     def error_map(self) -> ErrorMap:
         """The network's map."""
-        return self._other.map
+        return self._foretold.map
 
     @property
     def blend(self) -> tuple[float, float]:
@@ -81,52 +72,57 @@ class BlendedGP(TestedGP):
 
     @property
     def voices(self) -> Voices:
-        """How well each forecast the errors of the latest tests, against one that knows nothing."""
-        densities = self._log_densities()
-        if densities is None:
+        """How well each foretold the errors of the latest tests, against one who knows nothing."""
+        if len(self._log) < FEWEST:
             return Voices(0.5, 0.5, 0.0)
-        network, process = (_gain(each, densities[2]) for each in densities[:2])
-        if network is None or process is None:  # out of its domain
-            heard = (float(network is not None), float(process is not None))
-            return Voices(*heard, 1.0 - sum(heard))
-        share = 1.0 / (1.0 + math.exp(SHARPNESS * (process - network)))
-        share = min(max(share, LEAST_SHARE), 1.0 - LEAST_SHARE)
-        return Voices(share, 1.0 - share, 0.0)
-
-    def _log_densities(self) -> list[NDArray[np.float64]] | None:
-        """(T,) log densities of the latest residuals by network, process and nobody."""
-        blend = self.blend
-        mine, theirs = self._both_tests()
-        if len(mine) < FEWEST:
-            return None
-        signal = self._signal(mine)
-        residuals = self._blended(mine, theirs, signal, blend)[-HEARD:]
-        if not residuals.any():
-            return [np.full(1, -1.0), np.full(1, -1.0), np.zeros(1)]
-        forecasts = (theirs.variances, signal, np.full(len(signal), float(signal.mean())))
-        noise = mine.noise[-HEARD:]
-        return [_log_density(residuals, each[-HEARD:] + noise) for each in forecasts]
+        tests, fresh = self.tests.in_unit(1.0 / self._sd), self.num_readings - self._tested
+        network = self._foretold.tests.without(fresh).latest().in_unit(1.0 / self._sd)
+        each = tests.errors, network.variances, self._signal(tests), tests.noise
+        return Voices.weigh(*(some[-HEARD:] for some in each))
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """(M, N) expected values, in their unit; NaN before the first reading."""
         mean = super().mean
-        if not len(self._values):
+        if not len(self._values) or self.blend == ALONE:
             return mean
-        part = self._part_of_process()
-        part[self._index >= 0] = 1.0
-        return np.where(part < 1.0, part * mean + (1.0 - part) * self.error_map.image, mean)
+        image, squares = self._kriging.map()
+        own = self._sd**2 * self._maps[1] * np.exp(self._log_scale_of(self._own_scale))
+        free = self._index < 0
+        part = _part(*self.blend, own[free], squares[free])
+        mean[free] = part * mean[free] + (1.0 - part) * image[free]
+        return mean
 
-    def _part_of_process(self) -> NDArray[np.float64]:
-        a, b = self.blend
-        squares = self._sd**2 * self._maps[1] * np.exp(self._log_scale_of(self._own_scale))
-        return _part(a, b, squares, self.error_map.squared_error)
+    @property
+    def error_estimate(self) -> ErrorEstimate:
+        """The error expected of the blended map; without numbers before the first reading.
+
+        Its mean square is taken from the process alone, which spares a decision the kriging.
+        """
+        if not self._fitted:
+            return ErrorEstimate(0)
+        variance, square = float((self.std**2).mean()), float((super().mean ** 2).mean())
+        return ErrorEstimate.of(self.num_readings, variance, square, self._spread())
 
     def count_as_audits(self, audited: NDArray[np.bool_]) -> None:
         """Tell which of the (P,) readings, in the order taken in, were drawn at random."""
         if not np.array_equal(audited, self._audited):
             self._blend = None
         super().count_as_audits(audited)
+
+    @property
+    def tests(self) -> Tests:
+        """What the blended map was off at readings before they were learnt; to the last block."""
+        if self.blend == ALONE:
+            return self._log
+        own = self._log.in_unit(1.0 / self._sd)
+        errors, squares = self._kriging.tests()
+        part = _part(*self.blend, self._sd**2 * self._signal(own), squares)
+        return replace(self._log, errors=part * self._log.errors + (1.0 - part) * errors)
+
+    @property
+    def _tested(self) -> int:
+        return self._block_begin
 
     def _fit_scale(self) -> LocalScale:
         self._settle()
@@ -138,71 +134,28 @@ class BlendedGP(TestedGP):
             return
         self._blend = ALONE
         self._own_scale = super()._fit_scale()
-        mine, theirs = self._both_tests()
-        if len(mine) < FEWEST:
+        if len(self._log) < FEWEST:
             return
-        signal, weights = self._signal(mine), mine.weights(self._audited)
-        losses = {
-            (a, b): float((weights * self._blended(mine, theirs, signal, (a, b)) ** 2).sum())
-            for b in SLOPES
-            for a in OFFSETS
-        }
-        self._blend = min(losses, key=lambda each: losses[each])
+        own = self._log.in_unit(1.0 / self._sd)
+        squares = self._sd**2 * self._signal(own)
+        weights = own.weights(self._audited[: self._tested])
+        errors, theirs = self._kriging.tests()
 
-    def _both_tests(self) -> tuple[Tests, Tests]:
-        """Tests of process and network, of the same readings; in standard deviations."""
-        unit = 1.0 / self._sd if self._fitted else 1.0
-        return (
-            self._own_tests().latest().in_unit(unit),
-            self._other.tests.latest().in_unit(unit),
-        )
+        def loss(blend: tuple[float, float]) -> float:
+            part = _part(*blend, squares, theirs)
+            return float((weights * (part * self._log.errors + (1.0 - part) * errors) ** 2).sum())
+
+        self._blend = min(((a, b) for b in SLOPES for a in OFFSETS), key=loss)
 
     def _signal(self, tests: Tests) -> NDArray[np.float64]:
+        """(T,) squares that the process alone expects of the errors of scaled tests, less noise."""
         nothing = np.zeros(len(tests))
         return expected_squares(self._own_scale, tests.variances, nothing, tests.features)
-
-    @staticmethod
-    def _blended(
-        mine: Tests, theirs: Tests, signal: NDArray[np.float64], blend: tuple[float, float]
-    ) -> NDArray[np.float64]:
-        part = _part(*blend, signal, theirs.variances)
-        return part * mine.errors + (1.0 - part) * theirs.errors
-
-    @property
-    def tests(self) -> Tests:
-        """What the latest readings were off before they were learnt; in the values' unit."""
-        found = self._own_tests().latest()
-        if self._blend is None or self._blend == ALONE:
-            return found
-        mine, theirs = self._both_tests()
-        errors = self._sd * self._blended(mine, theirs, self._signal(mine), self._blend)
-        return replace(found, errors=errors)
 
 
 def _part(
     a: float, b: float, mine: NDArray[np.float64], theirs: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    least = 1e-12 * (float(mine.mean()) + float(theirs.mean())) or 1.0
+    least = 1e-12 * float((mine + theirs).max(initial=0.0)) or 1.0
     odds = a + b * np.log((theirs + least) / (mine + least))
     return 1.0 / (1.0 + np.exp(-np.clip(odds, -30.0, 30.0)))
-
-
-def _gain(densities: NDArray[np.float64], nobody: NDArray[np.float64]) -> float | None:
-    """Mean log density above that of one who knows nothing; None where it is certainly below."""
-    gains = densities - nobody
-    gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
-    return None if gain < -CERTAIN * error else gain
-
-
-def _log_density(
-    residuals: NDArray[np.float64], expected: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(T,) log densities by Student's t, the expected squares times the best factor."""
-    squares = residuals**2
-    expected = expected / expected.mean() + LEAST_ERROR
-    factor = max(float(squares.mean()), 1e-300)
-    for _ in range(30):
-        weight = (FREEDOM + 1.0) / (FREEDOM + squares / (factor * expected))
-        factor = max(float((weight * squares / expected).mean()), 1e-300)
-    z2 = squares / (factor * expected)
-    return -0.5 * np.log(factor * expected) - 0.5 * (FREEDOM + 1.0) * np.log1p(z2 / FREEDOM)

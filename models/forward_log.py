@@ -64,6 +64,11 @@ class Tests:
         )
         return Tests(errors, variances, noise, features, known)
 
+    def without(self, last: int) -> Tests:
+        """All but so many of the last ones."""
+        errors, variances, noise, features, known = (each[: len(self) - last] for each in _of(self))
+        return Tests(errors, variances, noise, features, known)
+
     def latest(self) -> Tests:
         """Those that are looked at."""
         errors, variances, noise, features, known = (each[-LATEST:] for each in _of(self))

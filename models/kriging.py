@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .reconstruct import Neighbours, inverse_distance, nearest_measured
+from .reconstruct import Neighbours, nearest_measured
 from .scan import SparseScan
 
 NEIGHBOURS = 8
@@ -51,12 +51,26 @@ def kriged(scan: SparseScan) -> KrigedMap:
         If nothing has been measured.
     """
     pixels = scan.unmeasured
-    nearest = nearest_measured(scan, pixels, neighbours=NEIGHBOURS)
-    power, better = _best_way(scan)
     image, variance = np.empty(scan.shape), np.zeros(scan.shape)
     image[tuple(scan.pixels.T)] = scan.values
-    image[tuple(pixels.T)], variance[tuple(pixels.T)] = _krige(scan, nearest, power)
-    return KrigedMap(image if better else inverse_distance(scan), np.sqrt(variance))
+    image[tuple(pixels.T)], variance[tuple(pixels.T)] = kriged_at(scan, pixels)
+    return KrigedMap(image, np.sqrt(variance))
+
+
+def kriged_at(
+    scan: SparseScan, pixels: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(U,) estimates at (U, 2) unmeasured pixels as `kriged` makes them, and (U,) variances.
+
+    Raises
+    ------
+    ValueError
+        If nothing has been measured.
+    """
+    nearest = nearest_measured(scan, pixels, neighbours=NEIGHBOURS)
+    power, better = _best_way(scan)
+    values, variances = _krige(scan, nearest, power)
+    return values if better else nearest_measured(scan, pixels).mean_of(scan.values), variances
 
 
 def _best_way(scan: SparseScan) -> tuple[float, bool]:

@@ -6,12 +6,12 @@ are, they make its map worse than that of an even grid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .reconstruct import Neighbours, nearest_measured, reconstruct
+from .reconstruct import Neighbours, nearest_measured
 from .scan import SparseScan
 
 NEIGHBOURS = 10
@@ -60,15 +60,41 @@ def noise_aware(scan: SparseScan, *, counts_per_unit: float = 1.0) -> NoiseAware
     """
     if not 0 < counts_per_unit < np.inf:
         raise ValueError(f"counts_per_unit must be above 0, but {counts_per_unit} came")
-    kept, shrunk, deviation2, variance = _shrunk(scan, counts_per_unit)
-    made = reconstruct(replace(scan, values=shrunk), neighbours=NEIGHBOURS)
-    squared = np.empty(scan.shape)
-    squared[scan.pixels[:, 0], scan.pixels[:, 1]] = kept * variance
+    made = _shrunk(scan, counts_per_unit)
+    kept, shrunk, _, variance = made
+    pixels = scan.unmeasured
+    image, squared = np.empty(scan.shape), np.empty(scan.shape)
+    image[tuple(scan.pixels.T)], squared[tuple(scan.pixels.T)] = shrunk, kept * variance
+    image[tuple(pixels.T)], squared[tuple(pixels.T)] = _between(scan, pixels, *made)
+    return NoiseAwareMap(image, np.sqrt(squared))
+
+
+def noise_aware_at(
+    scan: SparseScan, pixels: NDArray[np.int64], *, counts_per_unit: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(U,) estimates at (U, 2) unmeasured pixels as `noise_aware` makes them, and (U,) variances.
+
+    Raises
+    ------
+    ValueError
+        If nothing has been measured.
+    """
+    return _between(scan, pixels, *_shrunk(scan, counts_per_unit))
+
+
+def _between(
+    scan: SparseScan,
+    pixels: NDArray[np.int64],
+    kept: NDArray[np.float64],
+    shrunk: NDArray[np.float64],
+    deviation2: NDArray[np.float64],
+    variance: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(U,) estimates and variances at unmeasured pixels."""
+    nearest = nearest_measured(scan, pixels, neighbours=NEIGHBOURS)
     # What noise does not explain; averaged first, as cutting each at 0 would bias the mean.
-    structure = np.maximum(made.neighbours.mean_of(deviation2 - NOISE_WEIGHT * variance), 0.0)
-    there = structure + _carried(made.neighbours, kept**2 * variance)
-    squared[made.pixels[:, 0], made.pixels[:, 1]] = there
-    return NoiseAwareMap(made.image, np.sqrt(squared))
+    structure = np.maximum(nearest.mean_of(deviation2 - NOISE_WEIGHT * variance), 0.0)
+    return nearest.mean_of(shrunk), structure + _carried(nearest, kept**2 * variance)
 
 
 def _shrunk(scan: SparseScan, counts_per_unit: float) -> tuple[NDArray[np.float64], ...]:

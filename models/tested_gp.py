@@ -101,6 +101,11 @@ class TestedGP(RasterGP):
         return self._log.then(found.in_unit(unit))
 
     @property
+    def _tested(self) -> int:
+        """Readings that the tests reach to."""
+        return self.num_readings
+
+    @property
     def _block_begin(self) -> int:
         return 0 if self._forecast is None else int(self._forecast[0])
 
@@ -124,7 +129,7 @@ class TestedGP(RasterGP):
             return super()._fit_scale()
         scale = fit_local_scale(*known)
         errors, *about, weights = known
-        audits = self.tests.latest().audits(self._audited)
+        audits = self.tests.latest().audits(self._audited[: self._tested])
         expected = expected_squares(scale, *about)
         self._log_spread = spread_of(errors**2, expected, weights, audits)
         return scale
@@ -139,7 +144,7 @@ class TestedGP(RasterGP):
         if not self._local_scale or len(tests) < FEWEST:
             return None
         scaled = tests.in_unit(1.0 / self._sd)
-        forward = scaled.weights(self._audited)
+        forward = scaled.weights(self._audited[: self._tested])
         *held_out, areas = self._tests_held_out()
         if not len(areas):
             return scaled.errors, scaled.variances, scaled.noise, scaled.features, forward

@@ -56,7 +56,7 @@ def test_a_network_that_has_lost_its_way_is_not_heard(lost):
     image = specimen()
     pixels = halton_pixels(image.shape, 500, 3)
     scan = request(image, pixels).scan
-    assert Hybrid(weights=lost).surrogate(scan).voices == (0.0, 1.0, 0.0)
+    assert Hybrid(weights=lost).surrogate(scan).voices.process > 0.98
     assert Hybrid().surrogate(scan).voices.network > 0.2
 
 
