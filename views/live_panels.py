@@ -32,6 +32,7 @@ from .summary import Image, RunSummary
 
 ERROR = "cividis"  # perceptually uniform, and the same to the colour-blind: Nuñez et al. 2018
 BESIDE = 0.4  # inches from a panel's left to the end of a short title
+LINE = 0.21  # inches of a legend's line
 TRAIL = 60  # latest points that are joined by a line
 
 
@@ -130,14 +131,17 @@ def draw_estimate(axes: Axes, view: LiveView) -> None:
     draw_band(axes, view.summary.decisions)
     points = len(view.summary.scan.values)
     budget, threshold = stop_lines(view)
-    if budget is not None:
-        axes.axvline(budget, color=SECOND, linestyle="--", linewidth=1, label="points planned")
     if threshold is not None:
         axes.axhline(threshold, color=SECOND, linestyle=":", linewidth=1.2, label="stops below")
     axes.set(xlabel="points measured", ylabel="expected NRMSE")
     axes.set_xlim(0, 1.03 * max(points, budget or 1))
-    axes.set_ylim(0, 1.1 * max([*known[:, 1], threshold or 0.0]) or 1.0)
-    axes.legend(loc="upper right", borderaxespad=0, frameon=True, framealpha=0.85, edgecolor="none")
+    lines = len(axes.get_legend_handles_labels()[1]) + (budget is not None)
+    below = 1 - (lines + 0.4) * LINE / inches(axes)[1]  # share of the height without legend
+    axes.set_ylim(0, 1.05 * max([*known[:, 1], threshold or 0.0]) / below or 1.0)
+    if budget is not None:
+        style = {"color": SECOND, "linestyle": "--", "linewidth": 1}
+        axes.axvline(budget, ymax=below, label="points planned", **style)
+    axes.legend(loc="upper right", borderaxespad=0)
     plain(axes)
 
 

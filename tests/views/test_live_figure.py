@@ -132,6 +132,16 @@ def test_the_stop_rule_is_drawn_into_the_error(view_of, until, vertical, horizon
     assert f"until {until}" in figure.texts[0].get_text().replace("\n", " ")
 
 
+@pytest.mark.parametrize("until", ["coverage(0.5)", "points(45) | expected_error(0.45)"])
+def test_no_line_of_the_error_runs_behind_its_legend(view_of, until):
+    figure = live_figure(view_of(until=until))
+    figure.canvas.draw()
+    axes = panel(figure, "Error")
+    legend = axes.get_legend().get_window_extent()
+    for drawn in axes.lines:
+        assert not legend.overlaps(drawn.get_window_extent())
+
+
 def test_a_run_without_agent_and_ring_shows_values_and_pace_instead(view_of):
     figure = live_figure(view_of(agent=False, ring=False))
     assert titles(figure)[4:] == ["Measured values", "Pace"]
