@@ -1,8 +1,9 @@
 from .agent_server import AgentServer
-from .batch_size import largest_batch
+from .batch_size import largest_batch, largest_flown_batch
 from .decision import EXPECTATION, Decision
 from .documents import EventReader
 from .error_sampler import Slads
+from .gains import Gains
 from .gp import GaussianProcess
 from .grid import Axis, ScanGrid
 from .guard import Guard, RefusedTargetError, UnansweredCheckError, Verdict
@@ -28,7 +29,7 @@ from .orders import Orders, standing_orders
 from .past_decision import GIVEN_UP, PastDecision
 from .peer import Peer
 from .registry import check_agent, make_sampler, sampler_names
-from .route import path_length, tour
+from .route import path_length, tour, tour_of_segments
 from .sampler import Choice, Request, Sampler
 from .scan_agent import ScanAgent
 from .scanned_grid import grid_of_positions, scanned_grid, steering_key, steering_keys
@@ -58,6 +59,7 @@ __all__ = [
     "Choice",
     "Decision",
     "EventReader",
+    "Gains",
     "GaussianProcess",
     "Guard",
     "History",
@@ -113,6 +115,7 @@ __all__ = [
     "keep_out_zone",
     "kept_lengths",
     "largest_batch",
+    "largest_flown_batch",
     "make_sampler",
     "motor_sampler",
     "no_improvement",
@@ -128,4 +131,5 @@ __all__ = [
     "subgrid_pixels",
     "time",
     "tour",
+    "tour_of_segments",
 ]

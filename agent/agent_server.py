@@ -18,7 +18,7 @@ class AgentServer:
     ----------
     spec : mapping
         ``agent`` and ``options`` (see ``make_sampler``), ``grid`` (``ScanGrid.describe()``),
-        ``key``, ``seed``, ``until``, ``blocked``, ``stage``, ``growing``: as in
+        ``key``, ``seed``, ``until``, ``blocked``, ``stage``, ``growing``, ``fly``: as in
         ``ScanAgent``.
     sampler : Sampler, optional
         One built already, in place of ``agent`` and ``options``.
@@ -42,6 +42,7 @@ class AgentServer:
             blocked=spec.get("blocked", ()),
             stage=spec.get("stage"),
             growing=spec.get("growing", False),
+            fly=spec.get("fly", False),
         )
 
     def describe(self) -> dict[str, Any]:

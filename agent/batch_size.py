@@ -7,6 +7,8 @@ import numpy as np
 from .stage_time import StageTime
 
 LARGEST_BATCH = 1000  # points: it fixes the shape of the decision's event
+FLOWN_SHARE = 0.02  # of the raster that a batch of segments covers
+LARGEST_FLOWN = 2000  # pixels
 USUAL_BATCH = 50  # points, of samplers whose batches know nothing of themselves
 # All measured with benchmarks/sampling_batches.py:
 HOP = 0.6  # mean move of a batch's route, of the distance sqrt(area / points)
@@ -47,6 +49,21 @@ def largest_batch(stage: StageTime, shape: tuple[int, int]) -> int:
     way = np.column_stack([apart * aspect, apart / aspect])
     hop = (stage.moves((0, 0), way) + stage.moves(way, (0, 0))) / 2
     return int(batches[np.argmin((stage.exposure + hop) * (1 + LOSS * batches / size))])
+
+
+def largest_flown_batch(stage: StageTime, shape: tuple[int, int]) -> int:
+    """Choose the batch of a scan that flies: the same share of every raster, within bounds.
+
+    Parameters are those of `largest_batch`.
+
+    Examples
+    --------
+    >>> largest_flown_batch(StageTime(speed=1000, settle=0.05, dwell=0.01), (256, 256))
+    1311
+    """
+    size = shape[0] * shape[1]
+    flown = min(round(FLOWN_SHARE * size), LARGEST_FLOWN)
+    return max(1, flown, min(largest_batch(stage, shape), LARGEST_FLOWN))
 
 
 def growing_batch(largest: int, measured: int, size: int) -> int:

@@ -6,8 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import ErrorMap, SparseScan, TestedMap, load_error_network
+from .gains import Gains
 from .sampler import Choice, Request
-from .spread import checked_counts, checked_flatness, choose_from, map_of, rehearse
+from .spread import (
+    checked_counts,
+    checked_flatness,
+    choose_from,
+    gains_from,
+    map_of,
+    rehearse,
+)
 
 POWER = 2.1  # of the distance to the nearest point
 GAIN_SHARE = 0.5  # of the expected gain against the pixel's own expected error, in the exponent
@@ -55,6 +63,7 @@ class Slads:
         self.counts_per_unit = checked_counts(counts_per_unit)
         self._layers, self._sha256 = load_error_network(weights)
         self._map: TestedMap | None = None
+        self._flown: TestedMap | None = None
 
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the weights."""
@@ -70,6 +79,18 @@ class Slads:
         ``expected_error`` is the NRMSE that the network expects of the inverse-distance map.  Of
         several channels scores have no unit, and the error is the mean over those that vary.
         """
+        return choose_from(self._tested(request), request)
+
+    def gains(self, request: Request) -> Gains:
+        """Give what each pixel is expected to gain, for `Flyer`: at first sight.
+
+        What the network learnt from points does not hold where lines were flown.
+        """
+        if self._flown is None:
+            self._flown = TestedMap(ErrorMap(request.scan.shape, flatness=self.flatness))
+        return gains_from(self._flown, request)
+
+    def _tested(self, request: Request) -> TestedMap:
         if self._map is None:
             error_map = ErrorMap(
                 request.scan.shape,
@@ -80,7 +101,7 @@ class Slads:
                 checked=True,
             )
             self._map = TestedMap(error_map)
-        return choose_from(self._map, request)
+        return self._map
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) map of the first channel, as `map_of` makes it."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .batch_size import largest_batch
 from .flying import Flight
+from .flying_start import flown_start, flying_pays
 from .sampler import Choice, Request, Sampler
 from .stage_time import StageTime
 
@@ -32,12 +33,23 @@ class Flyer:
         self._sampler, self._stage, self._blocked = sampler, stage, blocked
         self._flight: Flight | None = None
 
+    def start(
+        self, shape: tuple[int, int], most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Lines to begin with, as `flown_start`; None where points are better, or alone chosen."""
+        if not hasattr(self._sampler, "gains"):
+            return None
+        barred = np.zeros(shape, dtype=np.bool_)
+        barred[self._blocked[:, 0], self._blocked[:, 1]] = True
+        return flown_start(shape, self._stage, most, barred)
+
     def choose(self, request: Request) -> Choice:
         """Choose up to ``request.num`` pixels, on segments as a rule."""
         ask = getattr(self._sampler, "gains", None)
-        gains = None if ask is None or not len(request.scan.values) else ask(request)
-        if gains is None:
+        pays = flying_pays(request.scan.shape, self._stage)
+        if ask is None or not pays or not len(request.scan.values):
             return self._points(request)
+        gains = ask(request)
         if self._flight is None:
             self._flight = Flight(request.scan.shape, self._stage)
         pending = request.pending[len(self._blocked) :]

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .flying_search import (
-    MOST_POWERS,
     PIECE,
     TILE,
     cover,
@@ -26,15 +25,12 @@ from .gains import Gains
 from .stage_time import StageTime
 
 STEPS = 4  # of an octave of the price: finer ones choose no better
-SUPPLY = 2.0  # worthwhile pixels for each of a batch: rows and columns offer the same ones twice
+SUPPLY = 1.0  # worthwhile pixels for each of a batch, as `demand` counts them
 CHEAPEST = 100  # steps that a price is lowered at most
 LOWERED = 8  # steps below the first price at which the rest of a batch is sought
 KEPT = 4  # prices whose searches are kept
 USUAL_LENGTH = 20  # pixels of a segment, where the hops between them are foreseen
 HOP = 0.6  # mean move of a batch's route, of sqrt(area / stops); benchmarks/sampling_batches.py
-LINE_POWER = 1.0  # of the distance, in what a pixel of a line gains: a strip as wide as that
-COVERED_POINT = 2.1  # the same powers where others of the batch come near
-COVERED_LINE = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +105,10 @@ class Flight:
         pieces = -(-max(rows, columns) // PIECE)
         self._score = np.full(self.shape, -np.inf, dtype=np.float32)
         self._near = np.zeros(self.shape, dtype=np.int32)
-        maps = np.zeros(self.shape, np.float32), np.zeros(self.shape, np.float32)
-        self._maps = (*maps, np.zeros(self.shape, dtype=np.int32))
+        self._maps = np.zeros(self.shape, np.float32), np.zeros(self.shape, np.int32)
         self._far = np.zeros(tiles, dtype=np.int32)
         self._stamps = np.ones((rows + columns, pieces), dtype=np.int64)
         self._barred = np.zeros(self.shape, dtype=np.bool_)
-        self._laws: tuple[NDArray[np.float64], ...] = ()
-        self._power = math.nan
 
     def choose(
         self, gains: Gains, room: int, pending: NDArray[np.int64], barred: NDArray[np.int64]
@@ -135,17 +128,12 @@ class Flight:
         old = nothing_covered()
         now = self._tick()
         for line, first, last in _runs(pending, self.shape):
-            cover(line, first, last, self._maps, self._far, self._laws, self._stamps, now, old)
+            cover(line, first, last, self._maps, self._far, self._stamps, now, old)
         found, scores = self._fill(room, old)
         restore(self._maps, self._stamps, self._tick(), old)
         return Flown(_ends(found, self.shape[0]), scores * 2.0**gains.unit)
 
     def _follow(self, gains: Gains, barred: NDArray[np.int64]) -> None:
-        if gains.power != self._power:
-            self._power = gains.power
-            powers = (gains.power, LINE_POWER, COVERED_POINT, COVERED_LINE)
-            self._laws = tuple(_law(power) for power in powers)
-            self._score[:] = np.nan  # unlike whatever comes
         now = self._tick()
         forbidden = np.zeros(self.shape, dtype=np.bool_)
         forbidden[barred[:, 0], barred[:, 1]] = True
@@ -157,7 +145,6 @@ class Flight:
             gains.near,
             self._score,
             self._near,
-            self._laws,
             self._maps,
             self._far,
             self._stamps,
@@ -177,7 +164,6 @@ class Flight:
                 self._far,
                 self._barred,
                 price.prices,
-                self._laws,
                 self._stamps,
                 price.seen,
                 price.best,
@@ -204,7 +190,7 @@ class Flight:
     def _ceiling(self) -> int:
         """A price at which nothing is worth it."""
         least = min(max(self.stage.dwell, 1.0 / speed) for speed in self.stage.speed)
-        worth = float((self._maps[0] + 2.0 * self._maps[1]).max())
+        worth = float(self._maps[0].max())
         return math.ceil(STEPS * math.log2(worth / least)) + 1 if worth > 0 else 0
 
     def _at(self, level: int, octave: int) -> _Price:
@@ -260,12 +246,6 @@ def highest(suffices: Callable[[int], bool], lowest: int, ceiling: int, hint: in
         middle = (below + above) // 2
         below, above = (middle, above) if suffices(middle) else (below, middle)
     return below
-
-
-def _law(power: float) -> NDArray[np.float64]:
-    """A power of squared distances: its exponent, then its values."""
-    squared = np.maximum(np.arange(MOST_POWERS, dtype=float), 0.25)
-    return np.concatenate([[power], squared ** (0.5 * power)])
 
 
 def _runs(pixels: NDArray[np.int64], shape: tuple[int, int]) -> list[tuple[int, int, int]]:

@@ -17,17 +17,13 @@ from numba.typed import List
 TILE = 16  # pixels; what changes is noted by tiles
 PIECE = 64  # pixels of a line that are searched together; the best of them may go on beyond
 NOTHING = np.float32(-np.inf)
-MOST_POWERS = 4096  # squared distances whose powers stand in a table
 
 
 @njit(cache=True, error_model="numpy")
-def renew_tiles(score, near, kept_score, kept_near, laws, maps, far, stamps, now):
-    """Take over scores and distances where they changed; returns how many tiles did.
-
-    ``laws`` are the powers of squared distances of `powers`, ``maps`` gain, end and distance.
-    """
+def renew_tiles(score, near, kept_score, kept_near, maps, far, stamps, now):
+    """Take over scores and squared distances where they changed, as maps of both."""
     rows, columns = score.shape
-    changed = 0
+    gain, distance = maps
     for i in range(far.shape[0]):
         for j in range(far.shape[1]):
             top, bottom = i * TILE, min((i + 1) * TILE, rows)
@@ -39,39 +35,24 @@ def renew_tiles(score, near, kept_score, kept_near, laws, maps, far, stamps, now
                     same &= near[row, column] == kept_near[row, column]
             if same:
                 continue
-            changed += 1
             most = 0
             for row in range(top, bottom):
                 for column in range(left, right):
                     kept_score[row, column] = score[row, column]
                     kept_near[row, column] = near[row, column]
-                    _value(row, column, score[row, column], near[row, column], laws, maps)
+                    gain[row, column] = _worth(score[row, column])
+                    distance[row, column] = near[row, column]
                     most = max(most, near[row, column])
             far[i, j] = most
             _stamp(i, j, score.shape, stamps, now)
-    return changed
 
 
 @njit(cache=True, error_model="numpy")
-def _value(row, column, score, near, laws, maps):
-    """A pixel's gain as one of a line, and what an end there adds, from its score as a point."""
-    gain, end, distance = maps
-    distance[row, column] = near
-    if score == NOTHING or near == 0:
-        gain[row, column] = end[row, column] = 0.0
-        return
-    octaves = round(64.0 * min(max(score, -90.0), 90.0)) / 64.0
-    whole, line = _power(laws[0], near), _power(laws[1], near)
-    gain[row, column] = 2.0**octaves * (line / whole)
-    end[row, column] = max(0.0, 0.5 * (2.0**octaves - gain[row, column]))
-
-
-@njit(cache=True, error_model="numpy")
-def _power(law, squared):
-    """A power of a squared distance: exponent first, then the table."""
-    if squared < law.size - 1:
-        return law[squared + 1]
-    return float(squared) ** (0.5 * law[0])
+def _worth(score):
+    """A gain from octaves, which are rounded so that the last bits decide nothing."""
+    if score == NOTHING:
+        return 0.0
+    return 2.0 ** (round(64.0 * min(max(score, -90.0), 90.0)) / 64.0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -106,14 +87,14 @@ def _walk(line, shape):
 @njit(cache=True, error_model="numpy")
 def _search(line, piece, maps, barred, prices, best):
     """Net gain, first and last pixel of the best segment in a piece of a line."""
-    gain, end = maps[0].ravel(), maps[1].ravel()
+    gain = maps[0].ravel()
     base, step, length, axis = _walk(line, maps[0].shape)
     a_bin, a_line, a_point = prices[axis]
     barred = barred.ravel()
     net, begin, last = best
     most = -np.inf
     first = final = -1
-    running = -np.inf  # the best that ends at the pixel before, the end's share left out
+    running = -np.inf  # the best that ends at the pixel before
     since = -1
     for k in range(piece * PIECE, min((piece + 1) * PIECE, length)):
         at = base + k * step
@@ -123,13 +104,12 @@ def _search(line, piece, maps, barred, prices, best):
         worth = gain[at] - a_bin
         running += worth
         if gain[at] > 0:
-            if running + end[at] - a_line > most:
-                most, first, final = running + end[at] - a_line, since, k
-            alone = gain[at] + 2.0 * end[at] - a_point
-            if alone > most:
-                most, first, final = alone, k, k
-            if end[at] + worth > running:
-                running, since = end[at] + worth, k
+            if running - a_line > most:
+                most, first, final = running - a_line, since, k
+            if gain[at] - a_point > most:
+                most, first, final = gain[at] - a_point, k, k
+            if worth > running:
+                running, since = worth, k
     net[line, piece] = most
     begin[line, piece], last[line, piece] = first, final
 
@@ -159,7 +139,7 @@ def _band(net, begin, last, first, until, piece):
 
 
 @njit(cache=True, error_model="numpy")
-def take(room, maps, far, barred, prices, laws, stamps, seen, best, now, old):
+def take(room, maps, far, barred, prices, stamps, seen, best, now, old):
     """Take the best segments, one after the other, while they are worth it and there is room.
 
     Returns (S, 4) line, first and last pixel and the pixels left of the room, and what each pixel
@@ -189,12 +169,11 @@ def take(room, maps, far, barred, prices, laws, stamps, seen, best, now, old):
         while not flat[base + final * step] > 0:
             final -= 1
         for k in range(first, final + 1):
-            alone = 2.0 * maps[1].ravel()[base + k * step] if first == final else 0.0
-            gains[used + k - first] = flat[base + k * step] + alone
+            gains[used + k - first] = flat[base + k * step]
         used += final - first + 1
         found[count] = line, first, final
         count += 1
-        cover(line, first, final, maps, far, laws, stamps, now, old)
+        cover(line, first, final, maps, far, stamps, now, old)
         _renew(line, first, final, far, shape, stamps, now, maps, barred, prices, seen, best,
                lines_best)  # fmt: skip
     return found[:count], gains[:used]
@@ -235,23 +214,19 @@ def _extended(line, first, final, maps, barred, prices, most):
     """A segment as far beyond its piece as that is worth it, both ways."""
     shape = maps[0].shape
     base, step, length, axis = _walk(line, shape)
-    flat, ends, closed = maps[0].ravel(), maps[1].ravel(), barred.ravel()
+    flat, closed = maps[0].ravel(), barred.ravel()
     a_bin, a_line, a_point = prices[axis]
-    stop = a_line if final > first else 2.0 * a_line
     for way in (1, -1):
         here = final if way > 0 else first
-        if final > first:
-            ahead = -ends[base + here * step]
-        else:
-            ahead = a_point - a_bin - a_line - ends[base + here * step]
+        ahead = 0.0 if final > first else a_point - a_bin - a_line
         better, where = 0.0, here
         k = here + way
         while 0 <= k < length and not closed[base + k * step] and final - first < most:
             at = base + k * step
             ahead += flat[at] - a_bin
-            if flat[at] > 0 and ahead + ends[at] > better:
-                better, where = ahead + ends[at], k
-            if ahead < -stop:
+            if flat[at] > 0 and ahead > better:
+                better, where = ahead, k
+            if ahead < -2.0 * a_line:
                 break
             k += way
         if way > 0:
@@ -262,12 +237,12 @@ def _extended(line, first, final, maps, barred, prices, most):
 
 
 @njit(cache=True, error_model="numpy")
-def cover(line, first, final, maps, far, laws, stamps, now, old):
-    """Let a segment count as measured: the gains around it fall.
+def cover(line, first, final, maps, far, stamps, now, old):
+    """Let a segment count as measured: the gains around it fall with the squared distance.
 
     ``old`` keeps what stood there.
     """
-    gain, end, distance = maps
+    gain, distance = maps
     rows, columns = gain.shape
     top, left = (line, first) if line < rows else (first, line - rows)
     bottom, right = (line, final) if line < rows else (final, line - rows)
@@ -292,37 +267,29 @@ def cover(line, first, final, maps, far, laws, stamps, now, old):
                     before = distance[row, column]
                     if squared >= before:
                         continue
-                    old.append((row, column, before, gain[row, column], end[row, column]))
+                    old.append((row, column, before, gain[row, column]))
                     hit = True
                     distance[row, column] = squared
-                    if squared == 0 or gain[row, column] == 0:
-                        gain[row, column] = end[row, column] = 0.0
-                        continue
-                    point = (gain[row, column] + 2.0 * end[row, column]) * (
-                        _power(laws[2], squared) / _power(laws[2], before)
-                    )
-                    gain[row, column] *= _power(laws[3], squared) / _power(laws[3], before)
-                    end[row, column] = max(0.0, 0.5 * (point - gain[row, column]))
+                    gain[row, column] *= np.float32(squared) / np.float32(before)
             if hit:
                 _stamp(i, j, gain.shape, stamps, now)
 
 
 @njit(cache=True, error_model="numpy")
 def nothing_covered():
-    """Begin a record of what is covered: (row, column), distance, gain and end before."""
+    """Begin a record of what is covered: row, column, distance and gain before."""
     old = List()  # pyright: ignore[reportCallIssue]
-    old.append((np.int64(0), np.int64(0), np.int32(0), np.float32(0), np.float32(0)))
+    old.append((np.int64(0), np.int64(0), np.int32(0), np.float32(0)))
     return old
 
 
 @njit(cache=True, error_model="numpy")
 def restore(maps, stamps, now, old):
     """Undo what was covered, the latest first."""
-    gain, end, distance = maps
+    gain, distance = maps
     for k in range(len(old) - 1, 0, -1):
-        row, column, before, a_gain, an_end = old[k]
-        distance[row, column] = before
-        gain[row, column], end[row, column] = a_gain, an_end
+        row, column, before, worth = old[k]
+        distance[row, column], gain[row, column] = before, worth
     last_i = last_j = -1
     for k in range(1, len(old)):
         i, j = old[k][0] // TILE, old[k][1] // TILE

@@ -10,7 +10,7 @@ from .stage_time import StageTime
 EVERY = 12  # rows; a sixth less or more costs 2 % of the time to a quality
 SHARE = 0.4  # of the budget that the start may take at most
 FEWEST_LINES = 4
-WORTH = 3.0  # times sooner than a point is a pixel of a row that is flown; below, points tell more
+WORTH = 2.5  # times sooner than a point is a pixel of a flown row; below, points are done sooner
 
 
 def flown_start(
@@ -34,11 +34,12 @@ def flown_start(
         Pixels in the order of the visit, and how many each segment has; None where points are
         the better start.
     """
-    axis, each = min(((a, _seconds(shape, stage, a)) for a in (1, 0)), key=lambda found: found[1])
+    if not flying_pays(shape, stage):
+        return None
+    axis = _quicker(shape, stage)
     lines, length = shape[1 - axis], shape[axis]
     step = max(EVERY, int(np.ceil(lines * length / max(SHARE * most, 1))))
-    hop = stage.moves((0, 0), (10, 10))[0]  # between points of 1 % of the raster
-    if lines < FEWEST_LINES * step or stage.exposure + hop < WORTH * each:
+    if lines < FEWEST_LINES * step:
         return None
     pixels: list[NDArray[np.int64]] = []
     lengths: list[int] = []
@@ -50,6 +51,16 @@ def flown_start(
         pixels += parts
         lengths += [len(part) for part in parts if len(part)]
     return np.concatenate(pixels), np.array(lengths, dtype=np.int64)
+
+
+def flying_pays(shape: tuple[int, int], stage: StageTime) -> bool:
+    """Whether lines are worth more than points: these tell more by the pixel, and take longer."""
+    hop = stage.moves((0, 0), (10, 10))[0]  # between points of 1 % of the raster
+    return bool(stage.exposure + hop > WORTH * _seconds(shape, stage, _quicker(shape, stage)))
+
+
+def _quicker(shape: tuple[int, int], stage: StageTime) -> int:
+    return min((1, 0), key=lambda axis: _seconds(shape, stage, axis))
 
 
 def _seconds(shape: tuple[int, int], stage: StageTime, axis: int) -> float:

@@ -17,11 +17,10 @@ class Gains:
     Attributes
     ----------
     score : (M, N) ndarray of float32
-        Gain of measuring this pixel alone, octaves; minus infinity where measured.
+        Gain of measuring this pixel alone, octaves; minus infinity where measured.  It falls with
+        the squared distance as others come near.
     near : (M, N) ndarray of int32
         Squared distance of the nearest measured pixel, 0 where measured.
-    power : float
-        The gain of a point grows with its distance to this power.
     estimate : ErrorEstimate
         Of the map as it is.
     unit : float
@@ -30,6 +29,5 @@ class Gains:
 
     score: NDArray[np.float32]
     near: NDArray[np.int32]
-    power: float
     estimate: ErrorEstimate
     unit: float = 0.0

@@ -116,6 +116,38 @@ def tour_of_segments(
     return best // 2, best % 2 == 1
 
 
+def flown_order(
+    pixels: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    start: tuple[int, int] | None = None,
+    stage: StageTime | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order (K, 2) pixels that lie on (S,) segments into a quick path, each segment kept whole.
+
+    Returns
+    -------
+    order : (K,) ndarray of int64
+        Indices into ``pixels``.
+    lengths : (S,) ndarray of int64
+        The segments' in that order; without those pixels at an end that lie on one flown before.
+    """
+    last = np.asarray(np.cumsum(lengths), dtype=np.int64) - 1
+    first = last - lengths + 1
+    ends = np.stack([pixels[first], pixels[last]], axis=1)
+    order, turned = tour_of_segments(ends, start, stage)
+    parts: list[NDArray[np.int64]] = []
+    seen: set[tuple[int, int]] = set()
+    for k, back in zip(order.tolist(), turned.tolist(), strict=True):
+        part = np.arange(int(first[k]), int(last[k]) + 1)[:: -1 if back else 1]
+        known = [tuple(pixel) in seen for pixel in pixels[part].tolist()]
+        fresh = np.flatnonzero(~np.array(known))
+        if len(fresh):
+            parts.append(part[fresh[0] : fresh[-1] + 1])
+            seen.update(map(tuple, pixels[parts[-1]].tolist()))
+    lengths = np.array([len(part) for part in parts], dtype=np.int64)
+    return np.concatenate([np.empty(0, dtype=np.int64), *parts]), lengths
+
+
 def path_length(pixels: NDArray[np.int64]) -> float:
     """Length of a path through pixels in their order, Chebyshev, in pixels."""
     return float(np.abs(np.diff(pixels, axis=0)).max(axis=1, initial=0).sum())

@@ -123,8 +123,9 @@ class Sampler(Protocol):
     that it may be as large as suits the stage, ``provenance() -> dict``, JSON-able facts for the
     start document (the SHA-256 of its weights, say), ``warm_up()``, called once before the scan,
     for what takes long when first used, ``reconstruct(scan) -> (M, N)``, where its own map is
-    another than the inverse-distance one, and ``several_channels``, True where it decides on all
-    channels of a scan together; others are given the first one alone.
+    another than the inverse-distance one, ``gains(request) -> Gains``, what it expects of each
+    pixel, by which segments are chosen where the stage flies, and ``several_channels``, True where
+    it decides on all channels of a scan together; others are given the first one alone.
     """
 
     def choose(self, request: Request) -> Choice:

@@ -21,10 +21,11 @@ from ..models import (
 from .audit import Audit
 from .batch_size import USUAL_BATCH, growing_batch
 from .decision import EXPECTATION, Decision
+from .flyer import Flyer
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
-from .route import tour
+from .route import flown_order, tour
 from .sampler import Choice, Request, Sampler
 from .segment import kept_lengths
 from .stage_time import StageTime
@@ -57,6 +58,13 @@ class ScanAgent:
         shortest without it.
     growing : bool
         Whether batches are smaller than asked for while little has been measured.
+    fly : bool
+        Whether the stage may fly over segments of pixels: those that gain most for their time.
+
+    Raises
+    ------
+    ValueError
+        If it shall fly, and nobody says how long its moves take.
 
     Notes
     -----
@@ -76,6 +84,7 @@ class ScanAgent:
         blocked: ArrayLike = (),
         stage: StageTime | Mapping[str, Any] | None = None,
         growing: bool = False,
+        fly: bool = False,
     ) -> None:
         self.grid = grid
         self.sampler = sampler
@@ -88,7 +97,8 @@ class ScanAgent:
         self._budget = None if self.until is None else self.until.budget(grid.size)
         self._stage = None if stage is None else StageTime.of(stage).in_pixels(grid)
         self._growing = bool(growing)
-        self._start = self._start_design()
+        self._chooser = self._flyer() if fly else sampler
+        self._start, self._start_lengths = self._start_design()
         watched = self.until is not None and watches_error(self.until)
         self._audit = Audit(grid.shape, self.seed) if watched else None
         self._tested: TestedMap | None = None
@@ -128,15 +138,12 @@ class ScanAgent:
         request = self._request(num, on_the_way, number)
         position = self._position(on_the_way)
         source, choice = self._choose(request)
-        order = np.arange(len(choice.pixels))
-        ordered = getattr(self.sampler, "ordered", False) or len(choice.lengths) < len(order)
-        if source != "start" and not ordered:
-            order = tour(choice.pixels, position, self._stage)
+        order, lengths = self._route(source, choice, position)
         return Decision(
             number=request.number,
             pixels=choice.pixels[order],
             scores=choice.scores[order],
-            lengths=choice.lengths,
+            lengths=lengths,
             source=source,
             seen=len(self.observations),
             digest=self._digest(request, position),
@@ -238,15 +245,41 @@ class ScanAgent:
             "coverage": scan.coverage,
         }
 
-    def _start_design(self) -> NDArray[np.int64]:
-        """Low-discrepancy pixels that precede the first choice, in the order of the visit."""
+    def _flyer(self) -> Flyer:
+        if self._stage is None:
+            raise ValueError(
+                "flying needs the stage's speed, acceleration and settling to be worth it, "
+                "but no stage came: give stage="
+            )
+        return Flyer(self.sampler, self._stage, self._blocked)
+
+    def _start_design(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pixels that precede the first choice, in the order of the visit, and their segments."""
         share = getattr(self.sampler, "start", 0.01)
         if share <= 0:
-            return np.empty((0, 2), dtype=np.int64)
-        most = self.grid.size if self._budget is None else self._budget
-        num = min(max(round(share * self.grid.size), SMALLEST_START), most, self.grid.size)
+            return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64)
+        most = self.grid.size if self._budget is None else min(self._budget, self.grid.size)
+        if isinstance(self._chooser, Flyer):
+            flown = self._chooser.start(self.grid.shape, most)
+            if flown is not None:
+                return flown
+        num = min(max(round(share * self.grid.size), SMALLEST_START), most)
         pixels = halton_pixels(self.grid.shape, num, self.seed)
-        return pixels[tour(pixels, (0, 0), self._stage)]
+        return pixels[tour(pixels, (0, 0), self._stage)], np.ones(num, dtype=np.int64)
+
+    def _route(
+        self, source: str, choice: Choice, position: tuple[int, int] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The order in which a choice's pixels are visited, and the lengths of its segments."""
+        order = np.arange(len(choice.pixels))
+        segments = len(choice.lengths) < len(order)
+        if source == "start" or getattr(self.sampler, "ordered", False):
+            return order, choice.lengths
+        if not segments:
+            return tour(choice.pixels, position, self._stage), choice.lengths
+        if not isinstance(self._chooser, Flyer):  # the sampler's own order
+            return order, choice.lengths
+        return flown_order(choice.pixels, choice.lengths, position, self._stage)
 
     def _request(self, num: int, pending: NDArray[np.int64], number: int) -> Request:
         if num < 1:
@@ -262,16 +295,18 @@ class ScanAgent:
         return replace(request, audited=self._audit.drawn(request))
 
     def _grown(self, num: int) -> int:
-        if not self._growing:
+        starting = len(self._start_lengths) < len(self._start)  # whole rows are worth most
+        if not self._growing or (starting and self.observations.points < len(self._start)):
             return num
         most = num if getattr(self.sampler, "large_batches", False) else min(num, USUAL_BATCH)
         return growing_batch(most, self.observations.points, self.grid.size)
 
     def _choose(self, request: Request) -> tuple[str, Choice]:
         taken = request.taken
-        start = self._start[~taken[self._start[:, 0], self._start[:, 1]]][: request.num]
+        start = np.flatnonzero(~taken[self._start[:, 0], self._start[:, 1]])[: request.num]
         if len(start) or taken.all():
-            return "start", Choice(start)
+            lengths = kept_lengths(self._start_lengths, start)
+            return "start", Choice(self._start[start], lengths=lengths)
         if not len(request.scan.values) and len(self._start):
             return "start", LowDiscrepancy().choose(request)  # nothing to choose by as yet
         if self._audit is None:
@@ -287,7 +322,7 @@ class ScanAgent:
         return self.name, replace(choice, pixels=pixels, scores=scores, lengths=lengths)
 
     def _asked(self, request: Request) -> Choice:
-        choice = self.sampler.choose(request)
+        choice = self._chooser.choose(request)
         if not isinstance(choice, Choice):
             came = type(choice).__name__
             raise TypeError(f"choose() must return a Choice, but a {came} came")
@@ -321,6 +356,7 @@ class ScanAgent:
         numbers = (request.num, request.number, self.seed, request.budget)
         whole.update(repr((self.name, self.grid.describe(), numbers, position)).encode())
         whole.update(b"" if self._stage is None else repr(self._stage).encode())
+        whole.update(b"flies" if isinstance(self._chooser, Flyer) else b"")
         whole.update(np.ascontiguousarray(request.pending).tobytes())
         whole.update(self.observations.fingerprint())
         return whole.hexdigest()[:16]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import ErrorMap, SparseScan, TestedMap, kriged, noise_aware
+from ..models import ErrorEstimate, ErrorMap, SparseScan, TestedMap, kriged, noise_aware
+from .gains import Gains
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .sampler import Choice, Request, Sampler
 
@@ -55,9 +56,17 @@ class Spread:
 
         Of several channels they have no unit.
         """
+        return choose_from(self._tested(request), request)
+
+    def gains(self, request: Request) -> Gains:
+        """Give what each pixel is expected to gain, for `Flyer`."""
+        return gains_from(self._tested(request), request)
+
+    def _tested(self, request: Request) -> TestedMap:
         if self._map is None:
-            self._map = TestedMap(ErrorMap(request.scan.shape, flatness=self.flatness))
-        return choose_from(self._map, request)
+            error_map = ErrorMap(request.scan.shape, flatness=self.flatness)
+            self._map = TestedMap(error_map)
+        return self._map
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) map of the first channel, as `map_of` makes it."""
@@ -87,6 +96,16 @@ def choose_from(tested: TestedMap, request: Request) -> Choice:
     tested.update(request.scan)
     pixels, scores = error_map.choose(request.num, request.pending, counted)
     return Choice.estimated(pixels, scores, tested.error_estimate(request.audited))
+
+
+def gains_from(tested: TestedMap, request: Request) -> Gains:
+    """What an error map, brought up to date first, expects to gain by each pixel."""
+    (tested if len(request.audited) else tested.map).update(request.scan)
+    error_map = tested.map
+    estimate = ErrorEstimate(len(request.scan.values), error_map.expected_nrmse)
+    if len(request.audited):
+        estimate = tested.error_estimate(request.audited)
+    return Gains(error_map.score, error_map.near, estimate, error_map.unit)
 
 
 def rehearse(sampler: Sampler) -> None:

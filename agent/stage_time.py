@@ -162,11 +162,11 @@ class StageTime:
         Before the first pixel's edge there is the way to gather speed, behind the last one's the
         way to lose it; a point is its own place.  As `lines`.
         """
-        first, last = ends[:, 0], ends[:, 1]
+        first, last = ends[:, 0].astype(float), ends[:, 1].astype(float)
         speed = np.array(self.speed)
         each = np.maximum(self.dwell, 1.0 / speed)
         run = np.array(self.acceleration) / (each * speed) / each / 2
-        out = np.sign(np.subtract(last, first)) * (0.5 + run)
+        out = np.sign(last - first) * (0.5 + run)
         return first - out, last + out
 
     def line(self, length: float, bins: int, axis: int = 1) -> tuple[float, float]:

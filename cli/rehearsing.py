@@ -59,6 +59,9 @@ def simulate(
     settle: Annotated[float | None, typer.Option(help="Seconds at rest before each.")] = None,
     speed: Annotated[float | None, typer.Option(help="Of the stage, px/s.")] = None,
     acceleration: Annotated[float | None, typer.Option(help="Seconds to full speed.")] = None,
+    fly: Annotated[
+        bool, typer.Option(help="Let the stage fly over segments, where that is soonest done.")
+    ] = False,
     goal: Annotated[
         Goal | None, typer.Option(help="What is looked for, by an agent that knows goals: gp.")
     ] = None,
@@ -83,6 +86,7 @@ def simulate(
         beam_px=beam_px,
         channels=channels.value,
         stage=stage_time(dwell, speed, settle=settle, acceleration=acceleration),
+        fly=fly,
     )
     if as_json:
         for row in rows:

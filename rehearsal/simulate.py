@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..agent import (
     Axis,
+    Decision,
     Progress,
     ScanAgent,
     ScanGrid,
@@ -23,6 +24,7 @@ from ..agent import (
     StopRule,
     coverage,
     largest_batch,
+    largest_flown_batch,
     make_sampler,
     parse,
     points,
@@ -33,6 +35,33 @@ from .goals import goal_scores
 
 BATCH = 50  # points, where neither a number nor a stage is given
 FWHM_PER_SIGMA = 2.3548200450309493  # of a Gaussian: 2 sqrt(2 ln 2)
+
+
+@dataclass(frozen=True, eq=False)
+class FlownPath:
+    """The way of a stage that flies.
+
+    Attributes
+    ----------
+    pixels : (B, 2) ndarray of int64
+        All that it measured or flew over, in order.
+    lengths : (S,) ndarray of int64
+        How many of them each segment has.
+    fresh : (P,) ndarray of int64
+        Where in the order each point was measured first.
+    """
+
+    pixels: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    fresh: NDArray[np.int64]
+
+    def until(self, num: int) -> NDArray[np.int64]:
+        """(B, 2) the way to the last of the first ``num`` points."""
+        return self.pixels[: self.fresh[num - 1] + 1]
+
+    def clock(self, stage: StageTime) -> NDArray[np.float64]:
+        """(P,) s after which each point is measured."""
+        return stage.clock(self.pixels, None, self.lengths)[self.fresh]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +78,8 @@ class Trajectory:
         Wall and processor time from a batch's last value to the next batch's points.
     estimates : tuple of ErrorEstimate
         The map's error that each decision expected.
+    path : Path, optional
+        The way of a stage that flew; that through the points where not given.
     """
 
     scan: SparseScan
@@ -56,6 +87,7 @@ class Trajectory:
     ms: NDArray[np.float64]
     cpu_ms: NDArray[np.float64]
     estimates: tuple[ErrorEstimate, ...] = ()
+    path: FlownPath | None = None
 
     def first(self, num: int) -> SparseScan:
         """The scan as it was after ``num`` points."""
@@ -63,11 +95,16 @@ class Trajectory:
 
     def travel(self, num: int) -> float:
         """Euclidean length of the path through the first ``num`` points, in pixels."""
-        return float(np.linalg.norm(np.diff(self.scan.pixels[:num], axis=0), axis=1).sum())
+        way = self.scan.pixels[:num] if self.path is None else self.path.until(num)
+        return float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
 
     def seconds(self, num: int, stage: StageTime) -> float:
         """Time that a stage needs for the first ``num`` points, from the first place on."""
-        return stage.path(self.scan.pixels[:num])
+        return float(self.clock(stage)[num - 1])
+
+    def clock(self, stage: StageTime) -> NDArray[np.float64]:
+        """(P,) s after which each point is measured, from the first place on."""
+        return stage.clock(self.scan.pixels) if self.path is None else self.path.clock(stage)
 
 
 def load_truth(
@@ -108,6 +145,7 @@ def run_agent(
     stage: StageTime | None = None,
     marks: Sequence[int] = (),
     until: StopRule | str | None = None,
+    fly: bool = False,
 ) -> Iterator[tuple[int, Trajectory | None]]:
     """Let an agent measure ``num`` pixels of an image, batch by batch.
 
@@ -129,6 +167,8 @@ def run_agent(
         Numbers of points at which a batch ends, however long it would be.
     until : StopRule or str, optional
         Ends it before; it knows points and expected errors, and no clock.
+    fly : bool
+        Whether the stage may fly over segments; marks are then passed without an end.
 
     Yields
     ------
@@ -150,14 +190,16 @@ def run_agent(
         until=rule,
         stage=stage,
         growing=batch is None,
+        fly=fly,
     )
-    size = largest_batch(stage or StageTime(), grid.shape) if batch is None else batch
+    size = _largest(stage or StageTime(), grid.shape, fly) if batch is None else batch
+    way = _Way()
     fresh: list[tuple[float, ...]] = []
     measured: list[tuple[float, ...]] = []
     costs: list[tuple[int, float, float]] = []
     estimates: tuple[ErrorEstimate, ...] = ()
     while True:
-        mark = min([m for m in marks if m > len(measured)], default=num)
+        mark = min([m for m in marks if m > len(measured) and not fly], default=num)
         began = time.perf_counter(), time.process_time()
         scanner.observe(fresh)
         decision = scanner.decide(min(size, mark - len(measured)), number=len(costs))
@@ -167,8 +209,8 @@ def run_agent(
         costs.append((len(measured), 1e3 * cost[0], 1e3 * cost[1]))
         estimates += (decision.estimate,)
         fresh = [
-            (len(measured) + k + 1, int(row), int(column), *np.atleast_1d(truth[..., row, column]))
-            for k, (row, column) in enumerate(decision.pixels)
+            (len(measured) + k + 1, row, column, *np.atleast_1d(truth[..., row, column]))
+            for k, (row, column) in enumerate(way.go(decision))
         ]
         measured += fresh
         if rule.reason(Progress(len(measured), grid.size, estimates=estimates)):
@@ -177,7 +219,35 @@ def run_agent(
     log = np.array(measured)
     decided_at, ms, cpu_ms = np.array(costs).T
     scan = SparseScan.of(grid.shape, log[:, 1:3], log[:, 3:])
-    yield len(measured), Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms, estimates)
+    path = way.path if fly else None
+    yield len(measured), Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms, estimates, path)
+
+
+def _largest(stage: StageTime, shape: tuple[int, int], fly: bool) -> int:
+    return largest_flown_batch(stage, shape) if fly else largest_batch(stage, shape)
+
+
+class _Way:
+    """Where the stage went, and which pixels it saw for the first time."""
+
+    def __init__(self) -> None:
+        self._order: dict[tuple[int, int], int] = {}
+        self._pixels: list[tuple[int, int]] = []
+        self._lengths: list[int] = []
+
+    def go(self, decision: Decision) -> list[tuple[int, int]]:
+        """Take a decision's pixels; gives those that are new."""
+        known = len(self._order)
+        for row, column in decision.pixels.tolist():
+            self._order.setdefault((row, column), len(self._pixels))
+            self._pixels.append((row, column))
+        self._lengths += decision.lengths.tolist()
+        return list(self._order)[known:]
+
+    @property
+    def path(self) -> FlownPath:
+        fresh = np.fromiter(self._order.values(), dtype=np.int64)
+        return FlownPath(np.array(self._pixels), np.array(self._lengths), fresh)
 
 
 def assess(
@@ -293,6 +363,7 @@ def compare_agents(
     beam_px: float = 0.0,
     channels: str = "first",
     stage: StageTime | None = None,
+    fly: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Run every agent on every image; a progress bar on standard error shows how far it is.
 
@@ -313,6 +384,8 @@ def compare_agents(
         an agent that it leaves out has none.
     stage : StageTime, optional
         In pixels; routes are the quickest by it, and the rows tell the time that it needs.
+    fly : bool
+        Whether it may fly over segments, where an agent's gains tell which.
 
     Yields
     ------
@@ -331,11 +404,13 @@ def compare_agents(
         raise ValueError(f"a batch must have 1 point or more, but {batch} came")
     if seed != int(seed) or seed < 0:
         raise ValueError(f"seed must be a whole number, 0 or more, but {seed} came")
+    if fly and stage is None:
+        raise ValueError("flying needs to know the stage: give its speed, and the dwell")
     size = BATCH if batch is None and stage is None else batch
     truths = {str(image): load_truth(image, beam_px, channels) for image in images}
     given = _by_agent(agents, options or {})
     for image, agent, share, trajectory in trajectories(
-        truths, agents, coverages, batch=size, seed=seed, options=given, stage=stage
+        truths, agents, coverages, batch=size, seed=seed, options=given, stage=stage, fly=fly
     ):
         row = assess(truths[image], trajectory, share, agent, given[agent], stage)
         yield {"image": image, **row}
@@ -350,6 +425,7 @@ def trajectories(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     stage: StageTime | None = None,
+    fly: bool = False,
 ) -> Iterator[tuple[str, str, float, Trajectory]]:
     """Run every agent on every truth, as ``compare_agents`` does on images.
 
@@ -385,6 +461,7 @@ def trajectories(
                     options=given[agent],
                     stage=stage,
                     marks=marks,
+                    fly=fly,
                 ):
                     bar.update(measured - done)
                     done = measured

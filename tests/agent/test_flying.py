@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,24 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from skysteer.agent import StageTime
-from skysteer.agent.flying import LINE_POWER, Flight, highest
+from skysteer.agent import Choice, Request, Spread, StageTime
+from skysteer.agent.flyer import Flyer
+from skysteer.agent.flying import Flight, highest
 from skysteer.agent.gains import Gains
-from skysteer.models import ErrorEstimate
+from skysteer.models import ErrorEstimate, SparseScan
 
-POWER = 2.1
 STAGE = StageTime(speed=1000.0, settle=0.05, dwell=0.01)
 NOWHERE = np.empty((0, 2), dtype=np.int64)
 
 
 def gains_of(worth: np.ndarray, measured: np.ndarray) -> Gains:
-    """Scores of a point: worth of a pixel, times its distance to a power."""
-    near = np.rint(distance_transform_edt(~measured) ** 2).astype(np.int32)
+    """Worth of each pixel, times its squared distance."""
+    near = np.rint(np.square(np.asarray(distance_transform_edt(~measured)))).astype(np.int32)
     with np.errstate(divide="ignore"):
-        score = np.log2(worth) + 0.5 * POWER * np.log2(near)
+        score = np.log2(worth * near)
     score = np.round(64 * score) / 64
     score[measured] = -np.inf
-    return Gains(score.astype(np.float32), near, POWER, ErrorEstimate(0))
+    return Gains(score.astype(np.float32), near, ErrorEstimate(0))
 
 
 def scene(seed: int, shape: tuple[int, int] = (40, 90)) -> Gains:
@@ -42,15 +43,9 @@ def fresh(shape: tuple[int, int] = (40, 90)) -> Flight:
 
 def net_of(gains: Gains, line: np.ndarray, prices: np.ndarray) -> float:
     """What a segment gains less its time's price, by the definition."""
-    at = tuple(line.T)
-    whole = np.exp2(gains.score[at].astype(float))
-    distance = np.sqrt(np.maximum(gains.near[at], 1))
-    along = whole * distance ** (LINE_POWER - POWER)
-    ends = np.maximum(0.0, 0.5 * (whole - along))
+    worth = np.exp2(gains.score[tuple(line.T)].astype(float)).sum()
     a_bin, a_line, a_point = prices
-    if len(line) == 1:
-        return float(whole[0]) - a_point
-    return float(along.sum() + ends[0] + ends[-1]) - a_bin * len(line) - a_line
+    return float(worth - (a_point if len(line) == 1 else a_bin * len(line) + a_line))
 
 
 def lines_of(shape: tuple[int, int]) -> list[tuple[int, np.ndarray]]:
@@ -126,10 +121,28 @@ def test_even_detail_between_flown_rows_is_flown_in_whole_rows() -> None:
     assert (found.ends[:, 0, 0] == found.ends[:, 1, 0]).all()
 
 
-def test_where_exposures_are_long_points_are_worth_more_than_lines() -> None:
-    long = StageTime(speed=1000.0, settle=0.05, dwell=1.0)
-    found = Flight((40, 90), long).choose(scene(1), 50, NOWHERE, NOWHERE)
-    assert np.median(found.lengths) == 1
+def choice_of(dwell: float, num: int = 200) -> tuple[Choice, Choice]:
+    """What a sampler chooses with wings, and without."""
+    rng = np.random.default_rng(3)
+    pixels = np.argwhere(rng.random((40, 90)) < 0.05)
+    scan = SparseScan((40, 90), pixels, np.exp(rng.standard_normal(len(pixels))))
+    request = Request(scan, NOWHERE, num)
+    flyer = Flyer(Spread(), replace(STAGE, dwell=dwell), NOWHERE)
+    return flyer.choose(request), Spread().choose(replace(request, num=num))
+
+
+def test_where_exposures_are_short_most_of_a_batch_lies_on_segments() -> None:
+    flown, _ = choice_of(0.01)
+    assert flown.lengths[flown.lengths > 1].sum() > 0.8 * len(flown.pixels) > 80
+    assert len(flown.scores) == len(flown.pixels)
+    assert flown.scores.max() > 0
+    assert np.isfinite(flown.expected_error)
+
+
+def test_where_exposures_are_long_the_points_are_those_of_a_scan_that_does_not_fly() -> None:
+    flown, points = choice_of(1.0, num=3)
+    np.testing.assert_array_equal(flown.pixels, points.pixels)
+    assert (flown.lengths == 1).all()
 
 
 def test_where_nothing_is_left_nothing_is_chosen() -> None:
