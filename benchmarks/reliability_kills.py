@@ -16,8 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from skysteer.storage.destination import Destination
 SIDE, POINTS = 32, 130
 PATIENCE = 300.0  # s for what takes ten
 MICROSCOPE = IocOptions(shape=(SIDE, SIDE), noise="none", prefix="KILL:")
+FLOWN = replace(MICROSCOPE, velocity=100.0, ramp=0.02)  # um/s, s
+DIGITS = 9  # of a reading that is the same: when an edge of a bin is passed, is computed
 VICTIMS: tuple[str, ...] = ("worker", "keeper", "ioc", "RunEngine")
 LIVES = 4  # processes of a scan, each of which but the last is killed with all that is its own
 OPENING = 3  # documents with which a run begins that goes on: stop of the old one, start, resume
@@ -64,6 +66,7 @@ class KilledScan:
     folder: Path
     ioc: Ioc
     agent: str
+    fly: bool = False
     seen: list[psutil.Process] = field(default_factory=list)
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
@@ -83,7 +86,7 @@ class KilledScan:
         axis = f"0,{(SIDE - 1) * pitch},{SIDE}"
         settings = ("--agent", self.agent, "--dwell", 0.002, "--batch", 12, "--seed", 5)
         prefix = ("--prefix", self.ioc.prefix, "--y", axis, "--x", axis)
-        until = ("--until", f"points({POINTS})")
+        until = ("--until", f"points({POINTS})", *(("--fly",) if self.fly else ()))
         return self.start("scan", *prefix, *settings, *until, "--json", *further)
 
     def resume(self, *further: object) -> subprocess.Popen[str]:
@@ -164,15 +167,22 @@ class KilledScan:
         MismatchError
             With what differs from the points of the scan that nobody interrupted.
         """
-        _require(self.points() == whole, "the points are others, or in another order")
+        points = _rounded(self.points())
+        _require(points == _rounded(whole), "the points are others, or in another order")
         apart = len({row[1:3] for row in whole})
         _require(apart == len(whole) == POINTS, "a pixel is measured twice, or left out")
         for source in (self.folder, open_catalog(self.folder)):
             runs = [run for run in read_chain(source) if "primary" in run.streams]
-            recorded = [value for run in runs for value in run.events()["counter"]]
-            _require(recorded == [float(row[5]) for row in whole], f"{source} holds others")
+            recorded = [float(value) for run in runs for value in run.events()["counter"]]
+            same = _rounded([(v,) for v in recorded]) == _rounded([(row[5],) for row in whole])
+            _require(same, f"{source} holds others")
         _, left = psutil.wait_procs([p for p in self.seen if p.pid != self.ioc.pid], timeout=60)
         _require(not left, f"left running: {left}")
+
+
+def _rounded(rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, ...]]:
+    """Numbers as far as they are the same wherever a flight is interrupted."""
+    return [tuple(f"{round(float(v), 6) + 0.0:.{DIGITS}g}" for v in row) for row in rows]
 
 
 def _is_worker(process: psutil.Process) -> bool:
@@ -228,13 +238,15 @@ def interrupt(scan: KilledScan, kills: list[Kill]) -> list[tuple[str, int]]:
     return killed
 
 
-def kill_and_compare(moments: int, seed: int = 1, agent: str = "slads") -> Iterator[dict[str, Any]]:
+def kill_and_compare(
+    moments: int, seed: int = 1, agent: str = "slads", fly: bool = False
+) -> Iterator[dict[str, Any]]:
     """Kill each process so often, in as many scans as it takes; what came of each scan."""
-    counts = dict.fromkeys(VICTIMS, 0)
-    with tempfile.TemporaryDirectory() as place, Ioc(MICROSCOPE) as ioc:
-        expected = whole(KilledScan(Path(place) / "whole", ioc, agent))
+    counts, microscope = dict.fromkeys(VICTIMS, 0), FLOWN if fly else MICROSCOPE
+    with tempfile.TemporaryDirectory() as place, Ioc(microscope) as ioc:
+        expected = whole(KilledScan(Path(place) / "whole", ioc, agent, fly))
         while min(counts.values()) < moments:
-            scan = KilledScan(Path(place) / str(seed), Ioc(MICROSCOPE), agent)
+            scan = KilledScan(Path(place) / str(seed), Ioc(microscope), agent, fly)
             began, killed, why = time.monotonic(), [], ""
             try:
                 killed = interrupt(scan, schedule(seed))
