@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
@@ -54,8 +55,11 @@ def about(context: typer.Context) -> None:
 
 for command, example in EXAMPLES.items():
     settings = {"ignore_unknown_options": command is tell}  # -1,2 is a position there
-    app.command(epilog=f"Example: {example}", context_settings=settings)(command)
+    whole = inspect.getdoc(command)  # else the list of commands cuts it
+    epilog = f"Example: {example}"
+    app.command(short_help=whole, epilog=epilog, context_settings=settings)(command)
 app.command(
+    short_help=inspect.getdoc(ioc),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
 )(ioc)
