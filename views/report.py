@@ -50,6 +50,10 @@ def write_report(
     ------
     ValueError
         If the truth does not fit the grid.
+
+    Examples
+    --------
+    ``write_report("run.html", summarize(read_run("runs").documents()))``
     """
     reference = None if truth is None else checked_image("truth", truth, summary)
     title = f"Scan of {summary.key} by {summary.agent}"
