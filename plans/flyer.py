@@ -91,6 +91,10 @@ class Flyer:
             self._flight, self._page = flight, None
         return finished()
 
+    def has_begun(self, flight: Flight) -> bool:
+        """Whether it is this flight that the detector counts, or has counted."""
+        return flight is self._flight
+
     def kickoff(self) -> Any:
         """Let the detector wait for the axis."""
         flight = self._flight

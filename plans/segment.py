@@ -93,7 +93,7 @@ def _try(scan: Measurement, fly: Flying, flight: Flight) -> Plan:
     """Try once; returns what was counted, by pixel, and what went wrong, if anything."""
     heard = len(scan.reader.observations)
     trouble = yield from try_point(scan, _fly(scan, fly, flight))
-    if trouble is not None:
+    if trouble is not None and fly.flyer.has_begun(flight):
         yield from _salvage(scan, fly)
     # a rewind may have said some twice: the last word on each
     latest = {entry.id: entry for entry in scan.reader.observations.log[heard:]}
@@ -112,8 +112,8 @@ def _fly(scan: Measurement, fly: Flying, flight: Flight) -> Plan:
     if scan.settle:
         yield from bps.sleep(scan.settle)
     group = short_uid("kickoff")
-    yield from fly.flyer.speeds.lower(flight, group)
     yield Msg("prepare", fly.flyer, flight, group=group)
+    yield from fly.flyer.speeds.lower(flight, group)
     yield from bps.kickoff(fly.flyer, group=group)
     yield from bps.wait(group)
     if scan.shutter is not None:

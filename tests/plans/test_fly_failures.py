@@ -113,6 +113,23 @@ def test_a_motor_that_stalls_in_mid_air_costs_only_what_it_has_not_passed(hangar
     assert at.full_speed()
 
 
+def test_a_flight_that_never_began_says_nothing_of_the_one_before(hangar: Any) -> None:
+    at = hangar()
+    x, failing = at.microscope.x, []
+    go = x.set
+
+    def fails(value: float, **options: Any) -> Any:
+        if len(at.pages()) != 1 or len(failing) == 2:
+            return go(value, **options)
+        failing.append(value)
+        raise ConnectionError("x is away")
+
+    x.set = fails
+    at.scan(on_bad_point=BadPoints(lost=("wait", "wait", "stop")))
+    assert len(failing) == 2 == len(at.said("wait"))
+    assert measured(at) == targets(at)
+
+
 def test_without_a_policy_the_first_error_ends_the_run_with_the_speeds_put_back(
     hangar: Any,
 ) -> None:
