@@ -29,6 +29,7 @@ class AgentServer:
         self._sampler = sampler or make_sampler(spec["agent"], spec.get("options"))
         getattr(self._sampler, "warm_up", lambda: None)()  # before the scan, not in its middle
         self._reset()
+        self._agent.warm_up()
 
     def _reset(self) -> None:
         spec = self._spec

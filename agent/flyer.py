@@ -7,13 +7,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..models import ErrorEstimate
 from .batch_size import largest_batch
 from .flying import Flight
 from .flying_start import flown_start, flying_pays
+from .gains import Gains
+from .route import flown_order
 from .sampler import Choice, Request, Sampler
 from .stage_time import StageTime
 
 SEGMENTS = 0.5  # of a batch's pixels; where fewer lie on segments, points are chosen as without
+
+NOWHERE = np.empty((0, 2), dtype=np.int64)
 
 
 class Flyer:
@@ -58,6 +63,13 @@ class Flyer:
             return self._points(request)
         e = gains.estimate
         return Choice(flown.pixels, flown.scores, e.nrmse, e.low, e.high, e.rms, flown.lengths)
+
+    def warm_up(self) -> None:
+        """Compile what is compiled when first used."""
+        near = np.full((24, 24), 4, dtype=np.int32)
+        gains = Gains(np.zeros((24, 24), dtype=np.float32), near, ErrorEstimate(0))
+        flown = Flight((24, 24), self._stage).choose(gains, 30, NOWHERE, NOWHERE)
+        flown_order(flown.pixels, flown.lengths, (0, 0), self._stage)
 
     def _points(self, request: Request) -> Choice:
         most = largest_batch(self._stage, request.scan.shape)

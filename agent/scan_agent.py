@@ -108,6 +108,11 @@ class ScanAgent:
         """The keys that the sampler decides by: the first, where it takes no more."""
         return self.keys if getattr(self.sampler, "several_channels", False) else self.keys[:1]
 
+    def warm_up(self) -> None:
+        """Compile what is compiled when first used, besides the sampler's own."""
+        if isinstance(self._chooser, Flyer):
+            self._chooser.warm_up()
+
     def observe(self, entries: Iterable[Sequence[Any]]) -> None:
         """Append observations (id, row, column, value) to the log; None is no usable value.
 

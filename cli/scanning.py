@@ -170,11 +170,19 @@ def plan(
     seed: Seed = 1,
     dwell: Dwell = 0.01,
     timeout: Timeout = 10.0,
+    nrmse: Annotated[
+        float | None,
+        typer.Option(help="Of the map wanted: tells the fastest way to it, by rehearsals."),
+    ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(help="With --nrmse: what specimens are like, a kind or an image; again."),
+    ] = None,
     out: Out = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """Check a scan, and tell points, travel, time, dose and data; nothing moves."""
-    from ..session import Demo, Scan, plan_demo, plan_scan
+    from ..session import Advice, Demo, Scan, plan_demo, plan_scan
 
     if (prefix is None) != (y is None and x is None) or (prefix and image):
         raise ValueError("give --prefix with --y and --x, or else --image and --region, if any")
@@ -188,11 +196,13 @@ def plan(
         timeout=timeout,
         out=out,
     )
+    likes = like or ([image] if image else [])
+    advice = None if nrmse is None else Advice(nrmse, likes)
     if prefix is None:
-        told = plan_demo(Demo(scan, image=image, region=region))
+        told = plan_demo(Demo(scan, image=image, region=region), advice)
     else:
         axes = {"slow": axis(y or "", "y"), "fast": axis(x or "", "x")}
-        told = plan_scan(replace(scan, prefix=prefix, **axes))
+        told = plan_scan(replace(scan, prefix=prefix, **axes), advice)
     print_outcome(told, as_json)
 
 

@@ -76,6 +76,8 @@ class DryRun:
         Bytes of journal and catalog together.
     free : int
         Bytes that are free where they go.
+    stage : StageTime, optional
+        In pixels; None where nobody tells how fast it is.
     """
 
     grid: ScanGrid
@@ -86,6 +88,7 @@ class DryRun:
     exposure: float
     size: int
     free: int
+    stage: StageTime | None = None
 
 
 def dry_run(
@@ -151,7 +154,8 @@ def dry_run(
     path = np.array(likely_pixels(grid, guard, rule, steps, seed), np.int64).reshape(-1, 2)
     if not len(path):
         raise ValueError("no pixel of the grid may be measured: all of it is kept out")
-    clock = None if times is None else times.in_pixels(grid).clock(path)
+    in_pixels = None if times is None else times.in_pixels(grid)
+    clock = None if in_pixels is None else in_pixels.clock(path)
     end, met = _end(rule, grid, clock, dwell)
     path = path[:end]
     size = COPIES * _bytes([*detectors, slow_motor, fast_motor], len(path), steps)
@@ -164,6 +168,7 @@ def dry_run(
         exposure=len(path) * dwell if dwell else float("nan"),
         size=size,
         free=_check_space(Path(folder), size),
+        stage=in_pixels,
     )
 
 

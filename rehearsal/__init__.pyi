@@ -11,14 +11,18 @@ from .simulate import (
 )
 from .tune_plot import save_tune_figure, tune_figure
 from .tune_sweep import ranking, tune
+from .ways import Way, advised, fastest_ways, specimens_like
 
 __all__ = [
     "PastScan",
     "Trajectory",
+    "Way",
+    "advised",
     "assess",
     "check_decisions",
     "compare_agents",
     "designs",
+    "fastest_ways",
     "load_truth",
     "points_at",
     "ranking",
@@ -26,6 +30,7 @@ __all__ = [
     "replay",
     "run_agent",
     "save_tune_figure",
+    "specimens_like",
     "trajectories",
     "tune",
     "tune_figure",

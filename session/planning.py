@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from .checks import check_sampler
 from .microscope import open_devices
 from .settings import Demo, Scan
 from .simulated import demo_microscope, over
 
-if TYPE_CHECKING:
-    pass
+
+@dataclass(frozen=True)
+class Advice:
+    """Which way of scanning shall be told to be the fastest.
+
+    Attributes
+    ----------
+    nrmse : float
+        Of the map that is wanted.
+    like : sequence of str
+        Kinds of specimens, or images' files, on which it is rehearsed.
+    """
+
+    nrmse: float
+    like: Sequence[str] = ()
 
 
-def plan_scan(scan: Scan) -> dict[str, Any]:
+def plan_scan(scan: Scan, advice: Advice | None = None) -> dict[str, Any]:
     """Tell what a scan would take; checks limits, PVs and disk, and moves nothing.
 
     Raises
@@ -23,10 +38,10 @@ def plan_scan(scan: Scan) -> dict[str, Any]:
     """
     check_sampler(scan)
     with open_devices(scan.prefix, scan.timeout) as (stage, counter, ring):
-        return _planned(scan, [counter, ring], stage.y, stage.x)
+        return _planned(scan, advice, [counter, ring], stage.y, stage.x)
 
 
-def plan_demo(demo: Demo) -> dict[str, Any]:
+def plan_demo(demo: Demo, advice: Advice | None = None) -> dict[str, Any]:
     """Tell what a scan of the simulated microscope would take; starts nothing.
 
     Raises
@@ -41,11 +56,12 @@ def plan_demo(demo: Demo) -> dict[str, Any]:
     soft = SoftMicroscope(options=options)
     scan = over(demo.scan, options, soft.chain.beam.specimen)
     speed = {"speed": options.velocity, "acceleration": options.ramp}
-    return _planned(scan, [soft.counter, soft.ring], soft.y, soft.x, stage=speed)
+    detectors = [soft.counter, soft.ring]
+    return _planned(scan, advice, detectors, soft.y, soft.x, stage=speed)
 
 
 def _planned(
-    scan: Scan, detectors: list[Any], slow: Any, fast: Any, **known: Any
+    scan: Scan, advice: Advice | None, detectors: list[Any], slow: Any, fast: Any, **known: Any
 ) -> dict[str, Any]:
     from ..plans import dry_run
 
@@ -73,4 +89,16 @@ def _planned(
         "beam_seconds": told.exposure,
         "megabytes": told.size / 1e6,
         "free_megabytes": told.free / 1e6,
+        **_advised(told.stage, told.grid.shape, advice),
     }
+
+
+def _advised(stage: Any, shape: tuple[int, int], advice: Advice | None) -> dict[str, Any]:
+    """The fastest way to a quality, where one was asked for."""
+    if advice is None:
+        return {}
+    if stage is None:
+        raise ValueError("advice needs the motors' speed, but these do not tell it")
+    from ..rehearsal import advised
+
+    return advised(stage, shape, advice.nrmse, advice.like)
