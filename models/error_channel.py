@@ -50,6 +50,8 @@ class ErrorChannel:
         The inverse-distance map, in a unit of its own, see `scale`.
     error : (M, N) ndarray of float32
         Squared error expected at each pixel, 0 where measured, in squares of that unit.
+    residuals : (M, N) ndarray of float32
+        What the neighbours of measured pixels leave of their values, coarse.
     scale : (int, float, float)
         A value v stands in that unit as ``v 2^-exponent - offset``; and its range squared.
     weight : float
@@ -64,7 +66,7 @@ class ErrorChannel:
         self.image = np.zeros(shape)
         self.error = np.zeros(shape, dtype=np.float32)
         self.score = score
-        self._residuals = np.zeros(shape, dtype=np.float32)
+        self.residuals = np.zeros(shape, dtype=np.float32)
         self.sums = np.zeros((-(-shape[0] // TILE), -(-shape[1] // TILE), 2))
         self.scale, self._varied, self._prefix = (0, 0.0, 1.0), False, 0
         self._trust, self.weight = 1.0, 0.0
@@ -100,7 +102,7 @@ class ErrorChannel:
         self, pixels: NDArray[np.int64], neighbours: NDArray[np.int32]
     ) -> NDArray[np.bool_]:
         """Bring the residuals of (P, 2) measured pixels up to date; tell which changed."""
-        return residuals_of(pixels, neighbours, self.image, self._residuals)
+        return residuals_of(pixels, neighbours, self.image, self.residuals)
 
     def rescore(
         self, pixels: NDArray[np.int64], neighbours: NDArray[np.int32], near: NDArray[np.int32]
@@ -109,7 +111,7 @@ class ErrorChannel:
         s = self._scoring
         how = (s.power, s.flatness, SSIM_FLOOR * self.scale[2], s.gain_share, self._trust)
         maps = (near, self.error, self.score)
-        score_pixels(pixels, neighbours, self.image, self._residuals, tuple(s.layers), how, *maps)
+        score_pixels(pixels, neighbours, self.image, self.residuals, tuple(s.layers), how, *maps)
 
     def clear(self, pixels: NDArray[np.int64], near: NDArray[np.int32]) -> None:
         """Let measured pixels have no error, and be out of the choice."""
@@ -118,11 +120,6 @@ class ErrorChannel:
     def settle(self, tiles: NDArray[np.int64], flags: NDArray[np.uint8]) -> None:
         """Sum up (T, 2) tiles, and drop their flags."""
         _settle(tiles, flags, self.image, self.error, self.scale[1], self.sums)
-
-    @property
-    def residuals(self) -> NDArray[np.float32]:
-        """(M, N) leave-one-out residuals of what has been measured, coarse."""
-        return self._residuals
 
     @property
     def estimates(self) -> NDArray[np.float64]:

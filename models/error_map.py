@@ -113,8 +113,8 @@ class ErrorMap:
         """Choose up to ``num`` (K, 2) pixels, best first, with their scores.
 
         The last ``counted`` of the (Q, 2) unavailable pixels count as measured, as do those chosen
-        before in the batch.  Scores are in squares of the values' unit; of
-        several channels they are shares of their variances.
+        before in the batch.  Scores are in squares of the values' unit; of several channels they
+        are shares of their variances.
         """
         pixels, octaves = self._best.choose(num, unavailable, counted)
         with np.errstate(over="ignore", under="ignore"):
