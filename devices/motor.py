@@ -20,6 +20,11 @@ MARGIN = 10.0
 """s, on top of twice the time that the record's speed and acceleration give."""
 UNKNOWN_SPEED = 300.0
 """s, allowed for a move where the record states no speed (VELO is 0)."""
+AT_ONCE: dict[str, Any] = {
+    "auto_monitor": True,
+    "put_complete": True,  # else ophyd waits 10 ms at a time in a thread: a flight sets them twice
+    "write_timeout": MARGIN,
+}
 FALLBACK_TOLERANCE = 1e-3
 """motor units, where the record states neither RDBD nor PREC."""
 
@@ -74,8 +79,8 @@ class ScanMotor(EpicsMotor):
 
     user_readback = Cpt(FloatSignalRO, ".RBV", kind="hinted")
     user_setpoint = Cpt(FloatSignal, ".VAL", kind="normal")
-    velocity = Cpt(FloatSignal, ".VELO", kind="config", auto_monitor=True)
-    acceleration = Cpt(FloatSignal, ".ACCL", kind="config", auto_monitor=True)
+    velocity = Cpt(FloatSignal, ".VELO", kind="config", **AT_ONCE)
+    acceleration = Cpt(FloatSignal, ".ACCL", kind="config", **AT_ONCE)
     low_limit_travel = Cpt(FloatSignal, ".LLM", kind="omitted", auto_monitor=True)
     high_limit_travel = Cpt(FloatSignal, ".HLM", kind="omitted", auto_monitor=True)
     retry_deadband = Cpt(FloatSignalRO, ".RDBD", kind="omitted", auto_monitor=True)

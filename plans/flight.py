@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..agent import ScanGrid, StageTime
 
 Pixels = NDArray[np.int64]
-MARGIN = 0.1  # of a pixel, flown at full speed before the first bin and behind the last one
+MARGIN = 0.02  # of a pixel, flown at full speed before the first bin and behind the last one
+OFF = 2  # times a motor's tolerance, the same: it may come to rest so far beside its target
 SLOWER = (1.0, 0.7, 0.5)  # times the speed wanted, where the run-up does not fit
 
 
@@ -132,6 +133,7 @@ def plan_flight(
     grid: ScanGrid,
     stage: StageTime,
     objection: Callable[[Mapping[str, float], Mapping[str, float]], str | None],
+    tolerance: Mapping[str, float] | None = None,
 ) -> Flight | str:
     """Find the quickest flight over a segment that the guard lets through.
 
@@ -146,6 +148,8 @@ def plan_flight(
         In motor units; each bin takes its dwell, or longer where the axis is no faster.
     objection : callable
         Why the stage may not go to a position from another (motor units by axis); None if it may.
+    tolerance : mapping, optional
+        How far beside its target each motor may come to rest, in its units, by axis.
 
     Returns
     -------
@@ -154,20 +158,27 @@ def plan_flight(
     """
     why: str | None = None
     for factor in SLOWER:
-        flight = _flight(pixels, grid, stage, factor)
+        flight = _flight(pixels, grid, stage, factor, tolerance or {})
         why = objection(flight.begin, {}) or objection(flight.end, flight.begin)
         if why is None:
             return flight
     return str(why)
 
 
-def _flight(pixels: Pixels, grid: ScanGrid, stage: StageTime, factor: float) -> Flight:
+def _flight(
+    pixels: Pixels,
+    grid: ScanGrid,
+    stage: StageTime,
+    factor: float,
+    tolerance: Mapping[str, float],
+) -> Flight:
     number = int(pixels[0, 0] == pixels[-1, 0])  # of the axis: 0 slow, 1 fast
     axis = (grid.slow, grid.fast)[number]
     pitch = axis.pitch * float(np.sign(pixels[-1, number] - pixels[0, number]))
     dwell = max(stage.dwell, abs(pitch) / stage.speed[number]) / factor
     acceleration = stage.acceleration[number] * abs(pitch) / dwell / stage.speed[number]
-    run = acceleration * pitch / dwell / 2 + MARGIN * pitch
+    margin = max(MARGIN * abs(pitch), OFF * tolerance.get(axis.name, 0.0))
+    run = acceleration * pitch / dwell / 2 + margin * float(np.sign(pitch))
     first, last = (grid.position((int(row), int(column))) for row, column in pixels[[0, -1]])
     start = first[axis.name] - pitch / 2
     stop = last[axis.name] + pitch / 2

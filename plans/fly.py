@@ -46,7 +46,14 @@ def flying(
     detector = _flying_detector(fly, detectors)
     speeds = yield from read_speeds(motors, past and past["speeds"])
     keys = [steering] if isinstance(steering, str) else steering
-    return Flying(Flyer(detector, detectors, motors, keys, speeds), stage)
+    flyer = Flyer(detector, detectors, motors, keys, speeds)
+    return Flying(flyer, stage, {axis: _tolerance(motor) for axis, motor in motors.items()})
+
+
+def _tolerance(motor: Any) -> float:
+    """How far beside its target a motor may come to rest, where it says so."""
+    told = getattr(motor, "tolerance", 0.0)
+    return float(told) if isinstance(told, int | float) else 0.0
 
 
 def describe_flying(fly: Flying | None) -> dict[str, Any] | None:

@@ -30,12 +30,15 @@ class Flying:
     flyer : Flyer
     stage : StageTime
         In motor units.
+    tolerance : dict
+        How far beside its target each motor may come to rest, in its units, by axis.
     said : set of str
         Why the first segment could not be flown that could not; told once.
     """
 
     flyer: Flyer
     stage: StageTime
+    tolerance: Mapping[str, float] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
 
 

@@ -51,7 +51,7 @@ def _fly_over(scan: Measurement, fly: Flying, pixels: Pixels) -> Plan:
     before: Counter[str] = Counter()
     left = pixels
     while len(left) > 1:
-        flight = plan_flight(left, scan.reader.grid, fly.stage, _objection(scan))
+        flight = plan_flight(left, scan.reader.grid, fly.stage, _objection(scan), fly.tolerance)
         if isinstance(flight, str):
             yield from _say_once(scan, fly, flight)
             return left
