@@ -23,8 +23,11 @@ from skysteer.models import SparseScan, inverse_distance
 from skysteer.simulators import Ioc, IocOptions
 from skysteer.storage import open_catalog, read_run
 
+PATIENCE = 400  # s, for a machine with much else to do
 SMALL = ("--region", "24x24", "--coverage", "0.15", "--batch", "10", "--dwell", "0.002")
 BRIGHT = 1e11  # counts/s: what is left is the noise of the monitor, 1 %
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def skysteer(*arguments, **options):
@@ -33,7 +36,7 @@ def skysteer(*arguments, **options):
         [sys.executable, "-m", "skysteer", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=PATIENCE,
         env={**environment, **options.pop("env", {})},
         **options,
     )
@@ -230,7 +233,7 @@ def test_an_ioc_that_dies_ends_the_scan_with_its_reason(tmp_path):
         scan = start_scan(tmp_path, ioc, "points(2000)")
         wait_for_events(tmp_path, 20)
         os.kill(ioc.pid, signal.SIGKILL)
-        _, errors = scan.communicate(timeout=60)
+        _, errors = scan.communicate(timeout=PATIENCE)
     assert scan.returncode == 2
     complaint = [line for line in errors.splitlines() if line.startswith("skysteer:")]
     assert len(complaint) == 1 and "SIM:" in complaint[0], errors
@@ -250,7 +253,7 @@ def test_kill_9_in_the_middle_loses_no_measured_point_and_leaves_nothing_running
         seen = len(read_run(tmp_path).events()["seq_num"])
         assert seen >= 40
         assert skysteer("runs", "--out", tmp_path, "sync").returncode == 0
-        psutil.wait_procs(children, timeout=20)
+        psutil.wait_procs(children, timeout=PATIENCE)
         assert not [child for child in children if child.is_running()]
     events = read_run(open_catalog(tmp_path)).events()
     assert events["seq_num"].tolist() == list(range(1, seen + 1))
@@ -273,21 +276,22 @@ def test_ctrl_c_ends_a_demo_in_order_and_keeps_what_was_measured(tmp_path, press
     for _ in range(presses):
         os.killpg(demo.pid, signal.SIGINT)
         time.sleep(0.3)
-    _, errors = demo.communicate(timeout=90)
+    _, errors = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 130
     assert "Traceback" not in errors
     assert errors.splitlines()[-1].startswith("skysteer: interrupted; ")
     run = read_run(tmp_path / "demo-run")
     assert run.stop["exit_status"] == "abort"
     assert len(points_of(tmp_path / "demo-run")) == len(run.events()["seq_num"])
-    psutil.wait_procs(children, timeout=30)
+    psutil.wait_procs(children, timeout=PATIENCE)
     assert not [child for child in children if child.is_running()]
 
 
-def scan_of(ioc, folder, until, *more):
+def scan_of(ioc, folder, until):
     """The words of a scan of 64 x 64 pixels."""
     axes = ["--prefix", ioc.prefix, "--y", "0,6.3,64", "--x", "0,6.3,64", "--dwell", "0.002"]
-    return ["scan", *axes, "--until", until, "--patience", "1", "--out", str(folder), *more]
+    rules = ["--agent", "low-discrepancy", "--until", until, "--patience", "1"]
+    return ["scan", *axes, *rules, "--out", str(folder)]
 
 
 def start_scan(folder, ioc, until):
@@ -302,7 +306,7 @@ def start_scan(folder, ioc, until):
 
 
 def wait_for_events(folder, count):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         files = list((folder / "journal").glob("*.jsonl"))
         if files and files[0].read_bytes().count(b'["event"') >= count:
@@ -338,12 +342,12 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(microscope, tmp_path)
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "from skysteer.cli import main; sys.argv = ['skysteer', *sys.argv[1:]]; main()"
     )
-    scan = scan_of(microscope, tmp_path, "points(1000)", "--agent", "low-discrepancy")
+    scan = scan_of(microscope, tmp_path, "points(1000)")
     done = subprocess.run(
         [sys.executable, "-c", code, *scan],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, **microscope.environment},
     )
     complaints = [line for line in done.stderr.splitlines() if line.startswith("skysteer:")]
