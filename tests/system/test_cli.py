@@ -43,7 +43,7 @@ def skysteer(*arguments, **options):
 
 
 @pytest.fixture
-def command(monkeypatch, capfd, tmp_path):
+def command(monkeypatch, capsys, tmp_path):
     """A command in this process, in a folder of its own: exit status, standard output and error."""
 
     def run(*arguments):
@@ -54,7 +54,7 @@ def command(monkeypatch, capfd, tmp_path):
         with pytest.raises(SystemExit) as ended:
             main()
         logging.getLogger("bluesky").setLevel(level)
-        return ended.value.code, *capfd.readouterr()
+        return ended.value.code, *capsys.readouterr()
 
     return run
 
