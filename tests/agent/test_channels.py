@@ -164,3 +164,20 @@ def test_points_of_several_outcomes_are_ingested_and_told_again() -> None:
     assert agent.get_best_points()[0][2] == {"iron": 1e9, "zinc": 4.0}
     agent.register_failures(agent.suggest(1))
     assert len(agent.observations.barren()) == 1
+
+
+@pytest.mark.parametrize("sampler", [Slads, Spread])
+@pytest.mark.parametrize("shape", [(1, 30), (30, 1), (2, 2), (9, 8)])
+@pytest.mark.parametrize("second", [[0.0], [NAN], [NAN, 1e300, -5.0], [0.0] * 11 + [1e9]])
+def test_whatever_the_channels_say_every_pixel_is_measured_once(
+    sampler: type, shape: tuple[int, int], second: list[float]
+) -> None:
+    rows, columns = (Axis(name, 0, max(n - 1, 1), n) for name, n in zip("yx", shape, strict=True))
+    agent = ScanAgent(ScanGrid(rows, columns), sampler(), key=["iron", "zinc"], until="points(999)")
+    measured: list[tuple[int, int]] = []
+    while len(pixels := agent.decide(7, number=len(measured)).pixels):
+        for row, column in pixels.tolist():
+            measured.append((row, column))
+            value = [float(len(measured) % 3), second[len(measured) % len(second)]]
+            agent.observe([(len(measured), row, column, *value)])
+    assert len(measured) == len(set(measured)) == shape[0] * shape[1]
