@@ -111,7 +111,7 @@ class FlyingDetector(Protocol):
         ...
 
     def bins(self) -> Mapping[str, Sequence[float]]:
-        """What was counted, bin by bin in the order of the flight; blocking.
+        """What was counted, bin by bin in the order of the flight; blocking, or a coroutine.
 
         Returns
         -------

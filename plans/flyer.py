@@ -117,13 +117,15 @@ class Flyer:
     async def collect_pages(self) -> AsyncIterator[dict[str, Any]]:
         """The bins that were counted, as a page of events; none where there are none."""
         if self._flight is not None and self._page is None:
-            self._page = _page(self._bins(self._flight), await self.read())
+            told = self.detector.bins()
+            told = await told if inspect.isawaitable(told) else told
+            self._page = _page(self._bins(self._flight, told), await self.read())
         if self._page and len(next(iter(self._page["data"].values()))):
             yield self._page
 
-    def _bins(self, flight: Flight) -> dict[str, list[float]]:
+    def _bins(self, flight: Flight, bins: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
         """What is known bin by bin, the setpoints included."""
-        told = {key: [float(v) for v in values] for key, values in self.detector.bins().items()}
+        told = {key: [float(v) for v in values] for key, values in bins.items()}
         if not told:  # a run that is ended in mid-air is asked for what there is
             return {flight.axis: []}
         name, missing = self.detector.name, {flight.axis, *self._steering} - set(told)

@@ -38,8 +38,9 @@ def progress_bar(description: str) -> Callable[[str, Mapping[str, Any]], None]:
             )
         elif name == "descriptor" and doc["name"] == "primary":
             primary.add(doc["uid"])
-        elif name == "event" and doc["descriptor"] in primary:
-            bars["run"].update(before["points"] + doc["seq_num"] - bars["run"].n)
+        elif name in ("event", "event_page") and doc["descriptor"] in primary:
+            latest = doc["seq_num"] if name == "event" else doc["seq_num"][-1]
+            bars["run"].update(before["points"] + latest - bars["run"].n)
         elif name == "stop":
             bars["run"].close()
 

@@ -55,6 +55,15 @@ def test_whatever_is_killed_the_scan_ends_as_if_nothing_had_been(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_nor_is_it_otherwise_in_mid_air() -> None:
+    agent = AGENT.replace("Steepest", "Segments")
+    for outcome in kills.kill_and_compare(3, seed=3, agent=agent, fly=True):
+        print(outcome, flush=True)
+        assert not outcome["why"], outcome
+
+
+@pytest.mark.soak
 @pytest.mark.timeout(3 * 3600)
 def test_at_fifty_moments_each() -> None:
     """The long form."""
