@@ -8,7 +8,7 @@ from .stage_time import StageTime
 
 LARGEST_BATCH = 1000  # points: it fixes the shape of the decision's event
 FLOWN_SHARE = 0.02  # of the raster that a batch of segments covers
-LARGEST_FLOWN = 2000  # pixels
+LARGEST_FLOWN = 1500  # pixels: a decision then takes about 15 ms of the processor
 USUAL_BATCH = 50  # points, of samplers whose batches know nothing of themselves
 # All measured with benchmarks/sampling_batches.py:
 HOP = 0.6  # mean move of a batch's route, of the distance sqrt(area / points)

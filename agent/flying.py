@@ -28,7 +28,7 @@ STEPS = 4  # of an octave of the price: finer ones choose no better
 SUPPLY = 1.0  # worthwhile pixels for each of a batch, as `demand` counts them
 CHEAPEST = 100  # steps that a price is lowered at most
 LOWERED = 8  # steps below the first price at which the rest of a batch is sought
-KEPT = 4  # prices whose searches are kept
+KEPT = 12  # prices whose searches are kept
 USUAL_LENGTH = 20  # pixels of a segment, where the hops between them are foreseen
 HOP = 0.6  # mean move of a batch's route, of sqrt(area / stops); benchmarks/sampling_batches.py
 
@@ -109,6 +109,7 @@ class Flight:
         self._far = np.zeros(tiles, dtype=np.int32)
         self._stamps = np.ones((rows + columns, pieces), dtype=np.int64)
         self._barred = np.zeros(self.shape, dtype=np.bool_)
+        self._barred_pixels = np.empty((0, 2), dtype=np.int64)
 
     def choose(
         self, gains: Gains, room: int, pending: NDArray[np.int64], barred: NDArray[np.int64]
@@ -135,11 +136,12 @@ class Flight:
 
     def _follow(self, gains: Gains, barred: NDArray[np.int64]) -> None:
         now = self._tick()
-        forbidden = np.zeros(self.shape, dtype=np.bool_)
-        forbidden[barred[:, 0], barred[:, 1]] = True
-        other = np.argwhere(forbidden != self._barred)
-        self._barred = forbidden
-        self._score[other[:, 0], other[:, 1]] = np.nan
+        if not np.array_equal(barred, self._barred_pixels):
+            for pixels in (self._barred_pixels, barred):
+                self._score[pixels[:, 0], pixels[:, 1]] = np.nan  # to be looked at again
+            self._barred[:] = False
+            self._barred[barred[:, 0], barred[:, 1]] = True
+            self._barred_pixels = barred.copy()
         renew_tiles(
             gains.score,
             gains.near,

@@ -17,6 +17,8 @@ from numba.typed import List
 TILE = 16  # pixels; what changes is noted by tiles
 PIECE = 64  # pixels of a line that are searched together; the best of them may go on beyond
 NOTHING = np.float32(-np.inf)
+STEPS = 64  # of an octave of a gain
+FRACTIONS = 2.0 ** (np.arange(STEPS) / STEPS)
 
 
 @njit(cache=True, error_model="numpy")
@@ -24,16 +26,17 @@ def renew_tiles(score, near, kept_score, kept_near, maps, far, stamps, now):
     """Take over scores and squared distances where they changed, as maps of both."""
     rows, columns = score.shape
     gain, distance = maps
+    bits, kept_bits = score.view(np.int32), kept_score.view(np.int32)
     for i in range(far.shape[0]):
         for j in range(far.shape[1]):
             top, bottom = i * TILE, min((i + 1) * TILE, rows)
             left, right = j * TILE, min((j + 1) * TILE, columns)
-            same = True
+            other = np.int32(0)
             for row in range(top, bottom):
-                for column in range(left, right):
-                    same &= score[row, column] == kept_score[row, column]
-                    same &= near[row, column] == kept_near[row, column]
-            if same:
+                for column in range(left, right):  # in vector registers, as bits
+                    other |= bits[row, column] ^ kept_bits[row, column]
+                    other |= near[row, column] ^ kept_near[row, column]
+            if other == 0:
                 continue
             most = 0
             for row in range(top, bottom):
@@ -52,7 +55,8 @@ def _worth(score):
     """A gain from octaves, which are rounded so that the last bits decide nothing."""
     if score == NOTHING:
         return 0.0
-    return 2.0 ** (round(64.0 * min(max(score, -90.0), 90.0)) / 64.0)
+    steps = math.floor(STEPS * min(max(score, -90.0), 90.0) + 0.5)
+    return math.ldexp(FRACTIONS[steps % STEPS], steps // STEPS)
 
 
 @njit(cache=True, error_model="numpy")

@@ -135,17 +135,28 @@ def flown_order(
     first = last - lengths + 1
     ends = np.stack([pixels[first], pixels[last]], axis=1)
     order, turned = tour_of_segments(ends, start, stage)
-    parts: list[NDArray[np.int64]] = []
-    seen: set[tuple[int, int]] = set()
-    for k, back in zip(order.tolist(), turned.tolist(), strict=True):
-        part = np.arange(int(first[k]), int(last[k]) + 1)[:: -1 if back else 1]
-        known = [tuple(pixel) in seen for pixel in pixels[part].tolist()]
-        fresh = np.flatnonzero(~np.array(known))
-        if len(fresh):
-            parts.append(part[fresh[0] : fresh[-1] + 1])
-            seen.update(map(tuple, pixels[parts[-1]].tolist()))
-    lengths = np.array([len(part) for part in parts], dtype=np.int64)
-    return np.concatenate([np.empty(0, dtype=np.int64), *parts]), lengths
+    parts = [
+        np.arange(int(first[k]), int(last[k]) + 1)[:: -1 if back else 1]
+        for k, back in zip(order.tolist(), turned.tolist(), strict=True)
+    ]
+    fresh = np.split(_first_seen(pixels[np.concatenate(parts)]), np.cumsum(lengths[order])[:-1])
+    kept = [part[_span(new)] for part, new in zip(parts, fresh, strict=True)]
+    kept = [part for part in kept if len(part)]
+    return np.concatenate(kept), np.array([len(part) for part in kept], dtype=np.int64)
+
+
+def _first_seen(pixels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(K,) True where a pixel stands in the list for the first time."""
+    _, first = np.unique(pixels, axis=0, return_index=True)
+    seen = np.zeros(len(pixels), dtype=np.bool_)
+    seen[first] = True
+    return seen
+
+
+def _span(some: NDArray[np.bool_]) -> slice:
+    """From the first to the last that is True."""
+    places = np.flatnonzero(some)
+    return slice(places[0], places[-1] + 1) if len(places) else slice(0)
 
 
 def path_length(pixels: NDArray[np.int64]) -> float:
