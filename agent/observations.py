@@ -112,7 +112,8 @@ class Observations:
         if place == len(self._ids):
             self._pixels.extend(pixel)
             self._ids.append(entry.id)
-        self._ids[place] = entry.id
+        elif math.isfinite(values[0]):  # else the first channel's reading is still that of before
+            self._ids[place] = entry.id
         self._channels = self._channels or tuple(ChannelValues() for _ in values)
         if len(values) != len(self._channels):
             raise ValueError(

@@ -60,6 +60,8 @@ def test_a_pixel_measured_again_keeps_what_a_channel_read_there_before() -> None
     known = told((0, 0, 1, 5), (0, 1, 2, 6), (0, 1, 3, NAN), (0, 0, NAN, 8))
     assert channels(known) == [[1, 3], [8, 6]]
     assert known.best is not None and known.best.id == 3
+    later = told((0, 0, 9, 5), (0, 1, 2, 6), (0, 0, NAN, 8)).best
+    assert later is not None and (later.id, later.value) == (1, 9)
 
 
 def test_a_pixel_that_no_channel_read_is_barren() -> None:
