@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from .flight import Flight, FlyingDetector
 from .speeds import Speeds
 from .status import FutureStatus, finished
 
-SETPOINT = "_setpoint"  # how a motor's key ends that says where it was sent
+SETPOINT = "_user_setpoint"  # how a motor's key ends that says where it was sent
 
 
 class Flyer:
@@ -49,6 +49,7 @@ class Flyer:
         self._motors = motors
         self._steering = tuple(steering)
         self._devices = [*detectors, *motors.values()]
+        self._keys: dict[Any, list[str]] = {}
         self._flight: Flight | None = None
         self._page: dict[str, Any] | None = None
 
@@ -60,25 +61,27 @@ class Flyer:
 
     async def read(self) -> dict[str, Any]:
         """What the devices read."""
-        return await self._merged("read")
+        return await self._merged("read", self._devices)
 
     async def describe(self) -> dict[str, Any]:
         """Describe the keys of ``read``, which are those of a flight's bins."""
-        return await self._merged("describe")
+        for device in self._devices:
+            self._keys[device] = list(await self._merged("describe", [device]))
+        return await self._merged("describe", self._devices)
 
     describe_collect = describe
 
     async def read_configuration(self) -> dict[str, Any]:
         """What the devices' configurations read."""
-        return await self._merged("read_configuration")
+        return await self._merged("read_configuration", self._devices)
 
     async def describe_configuration(self) -> dict[str, Any]:
         """Describe the keys of ``read_configuration``."""
-        return await self._merged("describe_configuration")
+        return await self._merged("describe_configuration", self._devices)
 
-    async def _merged(self, method: str) -> dict[str, Any]:
+    async def _merged(self, method: str, devices: Sequence[Any]) -> dict[str, Any]:
         merged: dict[str, Any] = {}
-        for device in self._devices:
+        for device in devices:
             answer = getattr(device, method, dict)()
             merged |= await answer if inspect.isawaitable(answer) else answer
         return merged
@@ -119,7 +122,9 @@ class Flyer:
         if self._flight is not None and self._page is None:
             told = self.detector.bins()
             told = await told if inspect.isawaitable(told) else told
-            self._page = _page(self._bins(self._flight, told), await self.read())
+            told = self._bins(self._flight, told)
+            others = [d for d in self._devices if not set(self._keys[d]) <= set(told)]
+            self._page = _page(told, await self._merged("read", others), self._all_keys)
         if self._page and len(next(iter(self._page["data"].values()))):
             yield self._page
 
@@ -127,7 +132,7 @@ class Flyer:
         """What is known bin by bin, the setpoints included."""
         told = {key: [float(v) for v in values] for key, values in bins.items()}
         if not told:  # a run that is ended in mid-air is asked for what there is
-            return {flight.axis: []}
+            return {key: [] for key in self._all_keys}
         name, missing = self.detector.name, {flight.axis, *self._steering} - set(told)
         if missing:
             raise ValueError(
@@ -140,9 +145,17 @@ class Flyer:
                 f"{name}.bins() must tell as many values of each key, at most {flight.bins}, but "
                 f"it told {sorted(lengths)}"
             )
-        centres = flight.centres[: lengths.pop()].tolist()
-        setpoint = f"{getattr(self._motors[flight.axis], 'name', flight.axis)}_user{SETPOINT}"
-        return {setpoint: centres, **told}
+        number = lengths.pop()
+        setpoints = {
+            f"{getattr(motor, 'name', axis)}{SETPOINT}": [float(flight.begin[axis])] * number
+            for axis, motor in self._motors.items()
+        }
+        flying = f"{getattr(self._motors[flight.axis], 'name', flight.axis)}{SETPOINT}"
+        return {**setpoints, flying: flight.centres[:number].tolist(), **told}
+
+    @property
+    def _all_keys(self) -> list[str]:
+        return [key for keys in self._keys.values() for key in keys]
 
     # What bluesky calls however a run ends.
 
@@ -163,8 +176,10 @@ class Flyer:
         """Nothing: see ``pause``."""
 
 
-def _page(told: Mapping[str, list[float]], reading: Mapping[str, Any]) -> dict[str, Any]:
+def _page(
+    told: Mapping[str, list[float]], reading: Mapping[str, Any], wanted: Iterable[str]
+) -> dict[str, Any]:
     """Data and timestamps of a page; what was not told bin by bin stays as it was read."""
     now, number = time.time(), len(next(iter(told.values())))
-    data = {k: told.get(k, [entry["value"]] * number) for k, entry in reading.items()}
+    data = {k: told[k] if k in told else [reading[k]["value"]] * number for k in wanted}
     return {"data": data, "timestamps": {key: [now] * number for key in data}}

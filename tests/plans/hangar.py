@@ -19,7 +19,7 @@ from skysteer.storage import Document, last_wins, read_journal
 
 SAMPLERS = Path(__file__).with_name("samplers.py")
 PITCH = 0.1
-SETTINGS: dict[str, Any] = {"until": "points(110)", "batch": 30, "seed": 3, "dwell": 0.01}
+SETTINGS: dict[str, Any] = {"until": "points(80)", "batch": 30, "seed": 3, "dwell": 0.01}
 
 
 @dataclass

@@ -82,9 +82,9 @@ def test_a_flight_that_never_gets_through_is_given_up_pixel_by_pixel(hangar: Any
     lost = next(d for d in History.of(at.documents()).made if d.decision.lengths.max() > 1)
     first_segment = next(s for s in lost.decision.segments() if len(s) > 1)
     assert skipped == [tuple(pixel) for pixel in first_segment.tolist()]
-    assert not set(skipped) & set(measured(at)[: len(measured(at))])
-    begun = at.documents()[: len(at.documents()) // 2]
-    whole = measured(at)
+    assert not set(skipped) & set(measured(at))
+    documents, whole = at.documents(), measured(at)
+    begun = documents[: next(k for k, (n, _) in enumerate(documents) if n == "event_page") + 1]
     at.resume(begun)
     again = History.of([*begun, *at.documents()])
     assert [(e.row, e.column) for e in again.log] == whole
@@ -178,7 +178,7 @@ def test_bins_land_on_the_pixels_where_they_were_measured(hangar: Any) -> None:
         where = round(event["data"]["y"] / PITCH), round(event["data"]["x"] / PITCH)
         on_the_grid = 0 <= where[1] < at.columns
         assert (entry.row, entry.column) == (where if on_the_grid else (-1, -1))
-    assert outcome.points == len({(e.row, e.column) for e in log if e.usable}) >= 110
+    assert outcome.points == len({(e.row, e.column) for e in log if e.usable}) >= 80
 
 
 def test_readings_that_are_no_numbers_are_measured_again_as_points(hangar: Any) -> None:
