@@ -7,12 +7,13 @@ process takes from the machine.
 
     python benchmarks/live_figure.py --points 400 --rounds 4 [--picture live.png]
 
-With ``--page`` the same of the web page, which has no callback: the scan writes its journal with
-and without it, and `skysteer monitor` follows that while a reader asks once a second, as a browser
-does.  Each pair of scans gives one ratio of their times, and one of their median times from point
-to point, which heeds no rare delay; told are the median, the least and the most.
+With ``--page`` the same of the web page, which has no callback: it follows the journal of one long
+scan, while a reader asks once a second, as a browser does.  Page and reader are stopped and go on
+in turns of some seconds, so that whatever else the machine does is in both.  Each turn with the
+page is compared with those before and after it, by the mean time from point to point and by the
+median, which heeds no rare delay; told are the median of the turns, the quartiles, and the ends.
 
-    python benchmarks/live_figure.py --page --points 400 --rounds 6
+    python benchmarks/live_figure.py --page --points 5000
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from skysteer.storage import Journal
 from skysteer.views import LiveMap
 
 SIDE = 512
+TURN = 3.0  # s
 OURS = "live-picture"
 
 
@@ -129,18 +131,18 @@ def measure(points: int, rounds: int, picture: Path) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def page(folder: Path) -> Iterator[psutil.Process]:
-    """The web page of a folder, with somebody who looks at it."""
+def page(folder: Path) -> Iterator[tuple[psutil.Process, psutil.Process]]:
+    """The web page of a folder, and somebody who looks at it."""
     command = [sys.executable, "-m", "skysteer", "monitor", "--no-browser", "--out", folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         url = served.stdout.readline().split()[1]
         with subprocess.Popen([sys.executable, __file__, "--read", url]) as reader:
             try:
-                yield psutil.Process(served.pid)
+                yield psutil.Process(served.pid), psutil.Process(reader.pid)
             finally:
-                reader.terminate()
-                served.terminate()
+                for process in (reader, served):
+                    process.kill()  # also where it is stopped
 
 
 def read_page(url: str) -> None:
@@ -158,48 +160,70 @@ def read_page(url: str) -> None:
             time.sleep(1.0)
 
 
-def measure_page(points: int, pairs: int) -> dict[str, float]:
-    """Scan without and with the page, in turns."""
-    ratios: list[float] = []
-    typical: list[float] = []
-    seconds = cpu = 0.0
+class Turns:
+    """A callback that stops processes and lets them go on, and keeps the times of the points.
+
+    Parameters
+    ----------
+    processes : sequence of psutil.Process
+
+    Attributes
+    ----------
+    times : list of list of float
+        From point to point in each turn, s; the processes run in the first, the third, ...
+    """
+
+    def __init__(self, processes: Sequence[psutil.Process]) -> None:
+        self._processes = processes
+        self._began = self._latest = time.perf_counter()
+        self.times: list[list[float]] = [[]]
+
+    def __call__(self, name: str, doc: Any) -> None:
+        if name != "event" or "counter" not in doc["data"]:
+            return
+        now = time.perf_counter()
+        self.times[-1].append(now - self._latest)
+        self._latest = now
+        if now - self._began > TURN:
+            for process in self._processes:
+                process.suspend() if len(self.times) % 2 else process.resume()
+            self._began = now
+            self.times.append([])
+
+
+def measure_page(points: int) -> dict[str, float]:
+    """Scan, with the page in every second turn."""
     scan(50, None, 0)
-    for k in range(pairs):
-        took: dict[bool, float] = {}
-        each: dict[bool, float] = {}
-        for shown in (False, True) if k % 2 else (True, False):
-            with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-                process = stack.enter_context(page(Path(folder))) if shown else None
-                before = _cpu(process)
-                journal = stack.enter_context(contextlib.closing(Journal(Path(folder) / "journal")))
-                times, took[shown] = scan(points, journal, k + 1)
-                each[shown] = float(np.median(np.diff(times)))
-                if process is not None:
-                    seconds += took[shown]
-                    cpu += _cpu(process) - before
-        ratios.append(took[True] / took[False] - 1)
-        typical.append(each[True] / each[False] - 1)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        page(Path(folder)) as processes,
+        contextlib.closing(Journal(Path(folder) / "journal")) as journal,
+    ):
+        turns = Turns(processes)
+
+        def heard(name: str, doc: Any) -> None:
+            journal(name, doc)
+            turns(name, doc)
+
+        seconds = scan(points, heard, 1)[1]
+        cpu = sum(processes[0].cpu_times()[:2])
+    whole = turns.times[2:-1]  # without the page's start, and the last, which is short
     return {
-        "pairs": pairs,
-        "seconds_of_a_scan": seconds / pairs,
-        "page_cpu_share": cpu / seconds,
-        **_spread("slower_by", ratios),
-        **_spread("typical_point_slower_by", typical),
+        "turns": len(whole[2:-1:2]),
+        "seconds": seconds,
+        "page_cpu_share": 2 * cpu / seconds,
+        **_slower("mean", [np.mean(each) for each in whole]),
+        **_slower("median", [np.median(each) for each in whole]),
     }
 
 
-def _spread(name: str, ratios: list[float]) -> dict[str, float]:
-    """Give the median, the least and the most."""
-    return {
-        name: float(np.median(ratios)),
-        f"{name}_least": min(ratios),
-        f"{name}_most": max(ratios),
-    }
-
-
-def _cpu(process: psutil.Process | None) -> float:
-    """Processor seconds of a process so far."""
-    return sum(process.cpu_times()[:2]) if process else 0.0
+def _slower(name: str, times: Sequence[Any]) -> dict[str, float]:
+    """Compare each turn with the page with the two beside it; gives the least to the most."""
+    without, with_it = np.array(times[1::2]), np.array(times[2:-1:2])
+    beside = (without[: len(with_it)] + without[1 : 1 + len(with_it)]) / 2
+    told = np.percentile(with_it / beside - 1, [50, 25, 75, 0, 100])
+    words = ("", "_low_quartile", "_high_quartile", "_least", "_most")
+    return {f"{name}_slower_by{word}": float(v) for word, v in zip(words, told, strict=True)}
 
 
 def main() -> None:
@@ -214,7 +238,7 @@ def main() -> None:
     if asked.read:
         return read_page(asked.read)
     if asked.page:
-        outcome = measure_page(asked.points, asked.rounds)
+        outcome = measure_page(asked.points)
         return print(json.dumps({name: round(value, 5) for name, value in outcome.items()}))
     with tempfile.TemporaryDirectory() as folder:
         outcome = measure(asked.points, asked.rounds, asked.picture or Path(folder) / "live.png")
