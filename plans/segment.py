@@ -39,11 +39,12 @@ def measure_segment(scan: Measurement, pixels: Pixels) -> Plan:
     else:
         left = yield from _fly_over(scan, scan.fly, pixels)
         yield from measure_without_beam_again(scan)
-    for pixel in _as_pixels(left):
-        if scan.over():
+    for k, pixel in enumerate(_as_pixels(left)):
+        if k:  # else it has just been asked for
+            yield from scan.attend()
+        if k and scan.over():
             return
         yield from measure_point(scan, pixel)
-        yield from scan.attend()
 
 
 def _fly_over(scan: Measurement, fly: Flying, pixels: Pixels) -> Plan:
