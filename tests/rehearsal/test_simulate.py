@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from skysteer.agent import GaussianProcess, StageTime
 from skysteer.cli import app
 from skysteer.models import inverse_distance
-from skysteer.rehearsal import compare_agents, designs, load_truth, run_agent
+from skysteer.rehearsal import compare_agents, designs, load_truth, run_agent, specimens_like
 
 OWN = """
 from skysteer.agent import LowDiscrepancy
@@ -230,3 +230,26 @@ def test_the_command_prints_the_error_of_each_channel(
     head, row = capsys.readouterr().out.splitlines()
     assert "nrmse by channel" in head
     assert row.count(";") == 2
+
+
+def test_an_agent_that_flies_is_sooner_done_and_its_way_is_told() -> None:
+    (truth,) = specimens_like(["flakes"], (96, 96))
+    stage = StageTime(speed=1000.0, settle=0.05, dwell=0.01)
+    num = truth.size // 4
+    *_, (_, still) = run_agent(truth, "spread", num, batch=None, stage=stage)
+    *_, (measured, flown) = run_agent(truth, "spread", num, batch=None, stage=stage, fly=True)
+    assert still is not None
+    assert flown is not None
+    assert flown.path is not None
+    assert len(flown.scan.values) == measured == num
+    np.testing.assert_array_equal(flown.path.pixels[flown.path.fresh], flown.scan.pixels)
+    assert flown.path.lengths.sum() == len(flown.path.pixels) >= num
+    clock = stage.clock(flown.path.pixels, None, flown.path.lengths)
+    assert flown.seconds(num, stage) == clock[flown.path.fresh[-1]]
+    assert flown.seconds(num, stage) < 0.4 * still.seconds(num, stage)
+
+
+def test_flying_without_a_stage_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    np.save(tmp_path / "image.npy", np.ones((20, 20)))
+    with pytest.raises(ValueError, match="give its speed, and the dwell"):
+        next(compare_agents([tmp_path / "image.npy"], ["spread"], [0.1], fly=True))
