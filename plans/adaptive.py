@@ -202,7 +202,7 @@ def adaptive_scan(
     check_ears(approval, inbox)
     rule = stop_rule(until, dwell)
     times = yield from stage_time(stage or (MOTORS if fly else None), motors, settle, dwell)
-    size = batch_size(batch, grid, times)
+    size = batch_size(batch, grid, times, flies=bool(fly))
     grows = batch is None and times is not None
     ahead = prefetch_size(prefetch, min(size, LARGEST_BATCH) if grows else size)
     steering = steering_readings(key, detectors)

@@ -22,6 +22,7 @@ from ..agent import (
     Zone,
     keep_out_zone,
     largest_batch,
+    largest_flown_batch,
     parse,
 )
 
@@ -99,12 +100,15 @@ def time_budget(rule: StopRule, pixels: int) -> float:
     return bisect.bisect_left(range(int(longest * 1e6)), True, key=lambda at: ends(at / 1e6)) / 1e6
 
 
-def batch_size(batch: int | None, grid: ScanGrid, stage: StageTime | None = None) -> int:
+def batch_size(
+    batch: int | None, grid: ScanGrid, stage: StageTime | None = None, *, flies: bool = False
+) -> int:
     """Points of a batch, where not given: what suits the stage; else a third of a percent."""
     if batch is not None:
         return _whole("batch", batch, 1)
     if stage is not None:
-        return largest_batch(stage.in_pixels(grid), grid.shape)
+        largest = largest_flown_batch if flies else largest_batch
+        return largest(stage.in_pixels(grid), grid.shape)
     return int(np.clip(grid.size // 300, 1, LARGEST_BATCH))
 
 
