@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
 from ..models import SparseScan, TestedGP
 from .followed import Followed
+from .gains import Gains
 from .low_discrepancy import LowDiscrepancy
 from .raster_goal import RasterAim, check_goal, emphasis
 from .sampler import Choice, Request
@@ -24,7 +28,8 @@ class GaussianProcess:
         How many detector counts a value of 1 stands for, above 0: the map is then that of the rate
         behind the counts.  Where not given, readings are taken as they are.
     power : float
-        Of the local scale, 0 to 1: how much more the points go where errors were large.
+        Of the local scale, 0 to 1: how much more the points go where errors were large; the goal
+        ``boundary`` leaves it out.
     goal : str
         ``map`` for all of it, ``optimum`` for its highest pixels, ``boundary`` for where it
         crosses the threshold.
@@ -68,10 +73,17 @@ class GaussianProcess:
         counted = max(request.num, FEWEST_COUNTED)
         best = float(gp.mean[tuple(request.scan.pixels.T)].max())
         stressed = emphasis(self.goal, gp.mean, gp.std, best, self.threshold)
+        power = self.power if self.goal != "boundary" else 0.0  # the doubt has the scale already
         pixels, scores = gp.choose(
-            request.num, request.pending, counted, power=self.power, emphasis=stressed
+            request.num, request.pending, counted, power=power, emphasis=stressed
         )
         return Choice.estimated(pixels, scores, gp.error_estimate)
+
+    def gains(self, request: Request) -> Gains:
+        """Give what each pixel is expected to gain, for `Flyer`: its variance, times the area."""
+        gp = self._followed.at(request.scan, request.audited)
+        best = float(gp.mean[tuple(request.scan.pixels.T)].max())
+        return gains_of(gp, request, emphasis(self.goal, gp.mean, gp.std, best, self.threshold))
 
     def surrogate(self, scan: SparseScan) -> TestedGP:
         """Give the process that this scan makes: mean, deviation and intervals."""
@@ -83,6 +95,17 @@ class GaussianProcess:
 
     def _process(self, shape: tuple[int, int]) -> TestedGP:
         return TestedGP(shape, counts_per_unit=self.counts_per_unit)
+
+
+def gains_of(gp: TestedGP, request: Request, stressed: NDArray[np.float64] | None = None) -> Gains:
+    """Variance of each pixel, times what it is stressed by, times the area that it stands for."""
+    near = np.square(np.asarray(distance_transform_edt(~request.scan.mask)))
+    deviation = gp.std if stressed is None else gp.std * stressed
+    unit = 2 * math.frexp(float(deviation.max()))[1]
+    with np.errstate(divide="ignore"):
+        score = (2.0 * np.log2(deviation) + np.log2(near) - unit).astype(np.float32)
+    score[request.scan.mask] = -np.inf
+    return Gains(score, np.rint(near).astype(np.int32), gp.error_estimate, unit)
 
 
 def checked_power(power: float) -> float:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..models import BlendedGP, ErrorMap, SparseScan, Voices, load_error_network
 from .error_sampler import GAIN_SHARE, POWER
 from .followed import Followed
-from .gp import checked_power
+from .gains import Gains
+from .gp import checked_power, gains_of
 from .low_discrepancy import LowDiscrepancy
 from .sampler import Choice, Request
 from .spread import FEWEST_COUNTED, checked_counts, rehearse
@@ -90,6 +91,13 @@ class Hybrid:
             pixels = np.concatenate([pixels, mine[0]])
             scores = np.concatenate([scores, mine[1]])
         return Choice.estimated(pixels, scores, gp.error_estimate)
+
+    def gains(self, request: Request) -> Gains:
+        """Give what each pixel is expected to gain, for `Flyer`, by the process alone.
+
+        What the network learnt from points does not hold where lines were flown.
+        """
+        return gains_of(self._followed.at(request.scan, request.audited), request)
 
     def surrogate(self, scan: SparseScan) -> BlendedGP:
         """Give the blended process that this scan makes: mean, deviation and intervals."""

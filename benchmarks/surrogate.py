@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import solve_triangular
 from scipy.ndimage import gaussian_gradient_magnitude
 from surrogate_gpcam import beside
 from surrogate_hybrid import hybrid
@@ -33,6 +33,7 @@ from skysteer.rehearsal.simulate import run_agent
 
 LEVELS = (0, 100, 30)  # counts where an image is brightest; 0 is without noise
 SHARES = (0.05, 0.10, 0.20)
+ANYWHERE = 1000  # pixels at which the mean is compared with the exact one
 GPCAM = {1000: 6.8, 3000: 40.0}  # CPU s for mean and variance on 256 x 256, from issue 5
 
 
@@ -52,16 +53,19 @@ def exact(h: GPHyperparameters, shape: tuple[int, int], pixels: Pixels, values: 
         return table[np.abs(one[:, None, 0] - other[:, 0]), np.abs(one[:, None, 1] - other[:, 1])]
 
     cross = covariance(pixels, where)
-    factor = cho_factor(covariance(pixels, pixels) + h.floor * np.eye(len(pixels)))
-    weights = cho_solve(factor, cross)
-    variance = h.variance + h.floor - (cross * weights).sum(axis=0)
-    return h.mean + (values - h.mean) @ weights, np.sqrt(variance)
+    lower = np.linalg.cholesky(covariance(pixels, pixels) + h.floor * np.eye(len(pixels)))
+    whitened = solve_triangular(lower, cross, lower=True)
+    off = solve_triangular(lower, values - h.mean, lower=True)
+    variance = h.variance + h.floor - (whitened**2).sum(axis=0)
+    return h.mean + off @ whitened, np.sqrt(variance)
 
 
 def agreement(_: int) -> Iterator[Row]:
     """Against the exact posterior: three images, two designs, at the 99th percentile."""
     side, bars = 192, {"uniform": 0.05, "clustered": 0.15}
     across = np.argwhere(np.ones((side // 6, side // 8 - 1))) * (6, 8) + (0, 8)
+    some = np.random.default_rng(2).integers(side, size=(ANYWHERE, 2))
+    where = np.concatenate([across - (0, 1), across, some])
     worst: dict[tuple[str, str], float] = {}
     for name in ("coins", "moon", "cell"):
         image = unit(picture(name, side))
@@ -69,23 +73,40 @@ def agreement(_: int) -> Iterator[Row]:
         for design, odds in (("uniform", None), ("clustered", edges)):
             for num in (1500, 6000):
                 pixels = random_pixels(image, num, odds)
-                values = image[tuple(pixels.T)]
-                gp = RasterGP(image.shape, local_scale=False)
-                gp.update(pixels, values)
-                both = np.concatenate([across - (0, 1), across])
-                mean, sd = exact(gp.hyperparameters, image.shape, pixels, values, both)
-                off = (gp.mean[tuple(both.T)] - mean) / np.maximum(sd, 1e-12)
-                free = ~(both[:, None] == pixels[None]).all(axis=-1).any(axis=1)
-                pairs = free[: len(across)] & free[len(across) :]
-                jumps = np.abs(off[: len(across)] - off[len(across) :])[pairs]
-                ratio = np.abs(gp.std[tuple(both.T)] / np.maximum(sd, 1e-12) - 1)[free]
-                for what, found in (("mean", np.abs(off[free])), ("sd", ratio), ("seams", jumps)):
-                    value = float(np.percentile(found, 99))
+                found = strayed(image, pixels, where, len(across))
+                for what, value in found.items():
                     worst[design, what] = max(worst.get((design, what), 0.0), value)
     for (design, what), value in worst.items():
-        bar = {"mean": bars[design], "sd": 0.02, "seams": 0.05}[what]
-        yield row(f"agreement, {design}: {what}, at tile edges, worst of 3 images, N to 6000",
-                  value, f"<= {bar}", value <= bar)  # fmt: skip
+        bar = {"mean": bars[design], "sd": 0.02, "jumps across tiles": 0.05}.get(what)
+        holds = None if bar is None else value <= bar
+        yield row(f"agreement, {design}: {what}, worst of 3 images, N to 6000", value,
+                  f"<= {bar}" if bar else "", holds)  # fmt: skip
+
+
+def strayed(image: Image, pixels: Pixels, where: Pixels, pairs: int) -> dict[str, float]:
+    """How far mean and deviation are from the exact ones, in deviations, at the 99th percentile.
+
+    The first ``pairs`` places lie beside the next ``pairs``, across the edges of tiles; those that
+    follow lie anywhere.
+    """
+    values = image[tuple(pixels.T)]
+    gp = RasterGP(image.shape, local_scale=False)
+    gp.update(pixels, values)
+    mean, sd = exact(gp.hyperparameters, image.shape, pixels, values, where)
+    read = np.zeros(image.shape, dtype=bool)
+    read[tuple(pixels.T)] = True
+    free = ~read[tuple(where.T)]
+    off = (gp.mean[tuple(where.T)] - mean) / np.maximum(sd, 1e-12)
+    ratio = np.abs(gp.std[tuple(where.T)] / np.maximum(sd, 1e-12) - 1)
+    jumps = np.abs(off[:pairs] - off[pairs : 2 * pairs])
+    kinds = {
+        "mean": np.abs(off[2 * pairs :])[free[2 * pairs :]],
+        "sd": ratio[2 * pairs :][free[2 * pairs :]],
+        "jumps across tiles": jumps[free[:pairs] & free[pairs : 2 * pairs]],
+        "mean beside tiles' edges": np.abs(off[: 2 * pairs])[free[: 2 * pairs]],
+        "sd beside tiles' edges": ratio[: 2 * pairs][free[: 2 * pairs]],
+    }
+    return {what: float(np.percentile(found, 99)) for what, found in kinds.items()}
 
 
 def cpu(task: Callable[[], Any]) -> float:
