@@ -32,6 +32,11 @@ class MotorObservation(NamedTuple):
     value: float
 
     @property
+    def values(self) -> tuple[float, ...]:
+        """The readings of all channels: the one."""
+        return (self.value,)
+
+    @property
     def usable(self) -> bool:
         """Whether there is something to learn from."""
         return bool(self.position) and all(map(math.isfinite, (*self.position, self.value)))
