@@ -28,7 +28,9 @@ def draw(found: Times, names: list[str], some: list[Setting], out: Path) -> Path
             axis.bar(where, geometric(each), 0.9 * width, color=colour, label=label)
             axis.plot(np.full(len(each), where), each, ".", color="black", ms=2, alpha=0.5)
     axis.axhline(1, color="black", lw=0.7)
-    axis.set(yscale="log", ylabel="times sooner than FAST", xticks=range(len(some)))
+    axis.set(
+        yscale="log", ylabel="times sooner than FAST", ylim=(0.15, 40), xticks=range(len(some))
+    )
     axis.set_xticklabels([str(setting).replace(", ", ",\n") for setting in some])
     axis.set_yticks([0.2, 0.5, 1, 2, 5, 10], labels=["0.2", "0.5", "1", "2", "5", "10"])
     axis.legend(fontsize="small", ncols=5, loc="upper center")
