@@ -3,7 +3,7 @@ from .batch_size import largest_batch, largest_flown_batch
 from .decision import EXPECTATION, Decision
 from .documents import EventReader
 from .error_sampler import Slads
-from .flying_start import flying_pays
+from .flown_start import flying_pays
 from .gains import Gains
 from .gp import GaussianProcess
 from .grid import Axis, ScanGrid

@@ -82,7 +82,7 @@ class Slads:
         return choose_from(self._tested(request), request)
 
     def gains(self, request: Request) -> Gains:
-        """Give what each pixel is expected to gain, for `Flyer`: at first sight.
+        """Give what each pixel is expected to gain, for `SegmentSampler`: at first sight.
 
         What the network learnt from points does not hold where lines were flown.
         """

@@ -80,7 +80,7 @@ class GaussianProcess:
         return Choice.estimated(pixels, scores, gp.error_estimate)
 
     def gains(self, request: Request) -> Gains:
-        """Give what each pixel is expected to gain, for `Flyer`: its variance, times the area."""
+        """Give what each pixel is expected to gain, for `SegmentSampler`: variance by area."""
         gp = self._followed.at(request.scan, request.audited)
         best = float(gp.mean[tuple(request.scan.pixels.T)].max())
         return gains_of(gp, request, emphasis(self.goal, gp.mean, gp.std, best, self.threshold))

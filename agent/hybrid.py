@@ -93,7 +93,7 @@ class Hybrid:
         return Choice.estimated(pixels, scores, gp.error_estimate)
 
     def gains(self, request: Request) -> Gains:
-        """Give what each pixel is expected to gain, for `Flyer`, by the process alone.
+        """Give what each pixel is to gain, for `SegmentSampler`, by the process alone.
 
         What the network learnt from points does not hold where lines were flown.
         """

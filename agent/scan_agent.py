@@ -21,13 +21,13 @@ from ..models import (
 from .audit import Audit
 from .batch_size import USUAL_BATCH, growing_batch
 from .decision import EXPECTATION, Decision
-from .flyer import Flyer
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
 from .route import flown_order, tour
 from .sampler import Choice, Request, Sampler
 from .segment import kept_lengths
+from .segment_sampler import SegmentSampler
 from .stage_time import StageTime
 from .stopping import Progress, StopRule, parse, watches_error
 
@@ -97,7 +97,7 @@ class ScanAgent:
         self._budget = None if self.until is None else self.until.budget(grid.size)
         self._stage = None if stage is None else StageTime.of(stage).in_pixels(grid)
         self._growing = bool(growing)
-        self._chooser = self._flyer() if fly else sampler
+        self._chooser = self._segment_sampler() if fly else sampler
         self._start, self._start_lengths = self._start_design()
         watched = self.until is not None and watches_error(self.until)
         self._audit = Audit(grid.shape, self.seed) if watched else None
@@ -110,7 +110,7 @@ class ScanAgent:
 
     def warm_up(self) -> None:
         """Compile what is compiled when first used, besides the sampler's own."""
-        if isinstance(self._chooser, Flyer):
+        if isinstance(self._chooser, SegmentSampler):
             self._chooser.warm_up()
 
     def observe(self, entries: Iterable[Sequence[Any]]) -> None:
@@ -250,13 +250,13 @@ class ScanAgent:
             "coverage": scan.coverage,
         }
 
-    def _flyer(self) -> Flyer:
+    def _segment_sampler(self) -> SegmentSampler:
         if self._stage is None:
             raise ValueError(
                 "flying needs the stage's speed, acceleration and settling to be worth it, "
                 "but no stage came: give stage="
             )
-        return Flyer(self.sampler, self._stage, self._blocked)
+        return SegmentSampler(self.sampler, self._stage, self._blocked)
 
     def _start_design(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pixels that precede the first choice, in the order of the visit, and their segments."""
@@ -264,7 +264,7 @@ class ScanAgent:
         if share <= 0:
             return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64)
         most = self.grid.size if self._budget is None else min(self._budget, self.grid.size)
-        if isinstance(self._chooser, Flyer):
+        if isinstance(self._chooser, SegmentSampler):
             flown = self._chooser.start(self.grid.shape, most)
             if flown is not None:
                 return flown
@@ -282,7 +282,7 @@ class ScanAgent:
             return order, choice.lengths
         if not segments:
             return tour(choice.pixels, position, self._stage), choice.lengths
-        if not isinstance(self._chooser, Flyer):  # the sampler's own order
+        if not isinstance(self._chooser, SegmentSampler):  # the sampler's own order
             return order, choice.lengths
         return flown_order(choice.pixels, choice.lengths, position, self._stage)
 
@@ -361,7 +361,7 @@ class ScanAgent:
         numbers = (request.num, request.number, self.seed, request.budget)
         whole.update(repr((self.name, self.grid.describe(), numbers, position)).encode())
         whole.update(b"" if self._stage is None else repr(self._stage).encode())
-        whole.update(b"flies" if isinstance(self._chooser, Flyer) else b"")
+        whole.update(b"flies" if isinstance(self._chooser, SegmentSampler) else b"")
         whole.update(np.ascontiguousarray(request.pending).tobytes())
         whole.update(self.observations.fingerprint())
         return whole.hexdigest()[:16]

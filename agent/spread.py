@@ -59,7 +59,7 @@ class Spread:
         return choose_from(self._tested(request), request)
 
     def gains(self, request: Request) -> Gains:
-        """Give what each pixel is expected to gain, for `Flyer`."""
+        """Give what each pixel is expected to gain, for `SegmentSampler`."""
         return gains_from(self._tested(request), request)
 
     def _tested(self, request: Request) -> TestedMap:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from skysteer.agent import Choice, Request, Spread, StageTime
-from skysteer.agent.flyer import Flyer
-from skysteer.agent.flying import Flight, highest
 from skysteer.agent.gains import Gains
+from skysteer.agent.segment_choice import SegmentChoice, highest
+from skysteer.agent.segment_sampler import SegmentSampler
 from skysteer.models import ErrorEstimate, SparseScan
 
 STAGE = StageTime(speed=1000.0, settle=0.05, dwell=0.01)
@@ -37,8 +37,8 @@ def scene(seed: int, shape: tuple[int, int] = (40, 90)) -> Gains:
     return gains_of(worth, rng.random(shape) < 0.04)
 
 
-def fresh(shape: tuple[int, int] = (40, 90)) -> Flight:
-    return Flight(shape, STAGE)
+def fresh(shape: tuple[int, int] = (40, 90)) -> SegmentChoice:
+    return SegmentChoice(shape, STAGE)
 
 
 def net_of(gains: Gains, line: np.ndarray, prices: np.ndarray) -> float:
@@ -114,7 +114,7 @@ def test_nothing_is_flown_over_that_is_barred() -> None:
 def test_even_detail_between_flown_rows_is_flown_in_whole_rows() -> None:
     measured = np.zeros((96, 160), dtype=bool)
     measured[6::12] = True
-    found = Flight((96, 160), STAGE).choose(
+    found = SegmentChoice((96, 160), STAGE).choose(
         gains_of(np.ones((96, 160)), measured), 480, NOWHERE, NOWHERE
     )
     assert found.lengths.tolist() == [160, 160, 160]
@@ -127,7 +127,7 @@ def choice_of(dwell: float, num: int = 200) -> tuple[Choice, Choice]:
     pixels = np.argwhere(rng.random((40, 90)) < 0.05)
     scan = SparseScan((40, 90), pixels, np.exp(rng.standard_normal(len(pixels))))
     request = Request(scan, NOWHERE, num)
-    flyer = Flyer(Spread(), replace(STAGE, dwell=dwell), NOWHERE)
+    flyer = SegmentSampler(Spread(), replace(STAGE, dwell=dwell), NOWHERE)
     return flyer.choose(request), Spread().choose(replace(request, num=num))
 
 
@@ -147,7 +147,7 @@ def test_where_exposures_are_long_the_points_are_those_of_a_scan_that_does_not_f
 
 def test_where_nothing_is_left_nothing_is_chosen() -> None:
     gains = gains_of(np.ones((20, 30)), np.ones((20, 30), dtype=bool))
-    found = Flight((20, 30), STAGE).choose(gains, 10, NOWHERE, NOWHERE)
+    found = SegmentChoice((20, 30), STAGE).choose(gains, 10, NOWHERE, NOWHERE)
     assert len(found.ends) == len(found.pixels) == len(found.lengths) == 0
 
 

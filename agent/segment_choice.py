@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .flying_search import (
+from .gains import Gains
+from .segment_search import (
     PIECE,
     TILE,
     cover,
@@ -21,7 +22,6 @@ from .flying_search import (
     search_stale,
     take,
 )
-from .gains import Gains
 from .stage_time import StageTime
 
 STEPS = 4  # of an octave of the price: finer ones choose no better
@@ -79,7 +79,7 @@ class _Price:
 
 
 @dataclass(eq=False)
-class Flight:
+class SegmentChoice:
     """Chooses the segments of a batch.
 
     Each takes what it gains less its time's price, the largest first, as if those before were

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ..models import ErrorEstimate
 from .batch_size import largest_batch
-from .flying import Flight
-from .flying_start import flown_start, flying_pays
+from .flown_start import flown_start, flying_pays
 from .gains import Gains
 from .route import flown_order
 from .sampler import Choice, Request, Sampler
+from .segment_choice import SegmentChoice
 from .stage_time import StageTime
 
 SEGMENTS = 0.5  # of a batch's pixels; where fewer lie on segments, points are chosen as without
@@ -21,7 +21,7 @@ SEGMENTS = 0.5  # of a batch's pixels; where fewer lie on segments, points are c
 NOWHERE = np.empty((0, 2), dtype=np.int64)
 
 
-class Flyer:
+class SegmentSampler:
     """Chooses segments by what a sampler expects to gain, or lets it choose points.
 
     Parameters
@@ -36,7 +36,7 @@ class Flyer:
 
     def __init__(self, sampler: Sampler, stage: StageTime, blocked: NDArray[np.int64]) -> None:
         self._sampler, self._stage, self._blocked = sampler, stage, blocked
-        self._flight: Flight | None = None
+        self._segments: SegmentChoice | None = None
 
     def start(
         self, shape: tuple[int, int], most: int
@@ -55,10 +55,10 @@ class Flyer:
         if ask is None or not pays or not len(request.scan.values):
             return self._points(request)
         gains = ask(request)
-        if self._flight is None:
-            self._flight = Flight(request.scan.shape, self._stage)
+        if self._segments is None:
+            self._segments = SegmentChoice(request.scan.shape, self._stage)
         pending = request.pending[len(self._blocked) :]
-        flown = self._flight.choose(gains, request.num, pending, self._blocked)
+        flown = self._segments.choose(gains, request.num, pending, self._blocked)
         if flown.lengths[flown.lengths > 1].sum() < SEGMENTS * max(1, flown.lengths.sum()):
             return self._points(request)
         e = gains.estimate
@@ -68,7 +68,7 @@ class Flyer:
         """Compile what is compiled when first used."""
         near = np.full((24, 24), 4, dtype=np.int32)
         gains = Gains(np.zeros((24, 24), dtype=np.float32), near, ErrorEstimate(0))
-        flown = Flight((24, 24), self._stage).choose(gains, 30, NOWHERE, NOWHERE)
+        flown = SegmentChoice((24, 24), self._stage).choose(gains, 30, NOWHERE, NOWHERE)
         flown_order(flown.pixels, flown.lengths, (0, 0), self._stage)
 
     def _points(self, request: Request) -> Choice:
