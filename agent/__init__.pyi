@@ -38,9 +38,8 @@ from .segment import kept_lengths, segments_of
 from .slads import SladsNet
 from .spread import Spread
 from .stage_time import StageTime
+from .stop_rule import Progress, StopRule
 from .stopping import (
-    Progress,
-    StopRule,
     coverage,
     dose,
     expected_error,

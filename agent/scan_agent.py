@@ -29,7 +29,8 @@ from .sampler import Choice, Request, Sampler
 from .segment import kept_lengths
 from .segment_sampler import SegmentSampler
 from .stage_time import StageTime
-from .stopping import Progress, StopRule, parse, watches_error
+from .stop_rule import Progress, StopRule, watches_error
+from .stopping import parse
 
 SMALLEST_START = 10  # the inverse-distance reconstruction looks at ten neighbours
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from skysteer.agent import halton_pixels
 from skysteer.models import GPHyperparameters, RasterGP
+from skysteer.rehearsal import run_agent
 from skysteer.rehearsal.sampler_images import FIRST_HELD_OUT_SEED, picture, specimen
-from skysteer.rehearsal.simulate import run_agent
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.int64]

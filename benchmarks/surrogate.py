@@ -28,8 +28,8 @@ from surrogate_images import Image, Pixels, Row, counted, counting, images, leve
 from surrogate_stopping import stopping
 
 from skysteer.models import GPHyperparameters, RasterGP, TestedGP, nrmse
+from skysteer.rehearsal import run_agent
 from skysteer.rehearsal.sampler_images import picture
-from skysteer.rehearsal.simulate import run_agent
 
 LEVELS = (0, 100, 30)  # counts where an image is brightest; 0 is without noise
 SHARES = (0.05, 0.10, 0.20)

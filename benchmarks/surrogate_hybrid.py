@@ -14,7 +14,7 @@ from surrogate_images import Image, Row, counted, counting, images, levelled, ro
 
 from skysteer.agent import make_sampler
 from skysteer.models import RasterGP, SparseScan, nrmse
-from skysteer.rehearsal.simulate import run_agent
+from skysteer.rehearsal import run_agent
 
 SHARES = (0.05, 0.10, 0.20)
 AGENTS = ("slads", "gp", "hybrid")

@@ -9,7 +9,7 @@ from surrogate_images import Image, Row, counted, counting, images, row
 
 from skysteer.agent import Progress, expected_error, make_sampler
 from skysteer.models import ErrorEstimate, SparseScan, inverse_distance, nrmse
-from skysteer.rehearsal.simulate import run_agent
+from skysteer.rehearsal import run_agent
 
 LEVELS = (0.06, 0.09, 0.13)  # the errors asked for are the true ones at these coverages
 LONGEST = 0.3

@@ -13,8 +13,8 @@ import numpy as np
 
 from skysteer.agent import Hybrid
 from skysteer.models import RasterGP
+from skysteer.rehearsal import run_agent
 from skysteer.rehearsal.sampler_images import picture
-from skysteer.rehearsal.simulate import run_agent
 
 COUNTS = 100.0  # where the image is brightest
 LEVELS = np.linspace(0.05, 0.95, 19)

@@ -1,14 +1,7 @@
+from .assess import assess
 from .replay import PastScan, check_decisions, read_past_scan, replay
-from .simulate import (
-    Trajectory,
-    assess,
-    compare_agents,
-    designs,
-    load_truth,
-    points_at,
-    run_agent,
-    trajectories,
-)
+from .simulate import compare_agents, designs, load_truth, trajectories
+from .trajectory import Trajectory, points_at, run_agent
 from .tune_plot import save_tune_figure, tune_figure
 from .tune_sweep import ranking, tune
 from .ways import Way, advised, fastest_ways, specimens_like

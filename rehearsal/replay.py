@@ -22,7 +22,8 @@ from ..agent import (
 )
 from ..models import SparseScan, inverse_distance, nrmse
 from ..plans import decide_again
-from .simulate import points_at, trajectories
+from .simulate import trajectories
+from .trajectory import points_at
 
 Documents = Iterable[tuple[str, Mapping[str, Any]]]
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import SparseScan
+from .assess import assess
 from .replay import PastScan, usual_batch
-from .simulate import assess, designs, load_truth, points_at, run_agent
+from .simulate import designs, load_truth
+from .trajectory import points_at, run_agent
 
 
 class PastData(TypedDict):

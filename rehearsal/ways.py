@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..agent import StageTime, flying_pays
 from ..models import ErrorMap, SparseScan, inverse_distance, nrmse
 from .sampler_images import SPECIMENS, SYNTHETIC, specimen
-from .simulate import load_truth, run_agent
+from .simulate import load_truth
+from .trajectory import run_agent
 
 LIKE = ("flakes", "cells", "phases")  # specimens, where nobody says what one's own are like
 SIDE = 128  # pixels: a specimen's rows and columns at most, so that the answer comes soon

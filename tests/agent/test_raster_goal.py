@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from skysteer.agent import make_sampler
+from skysteer.rehearsal import run_agent
 from skysteer.rehearsal.goals import goal_scores
-from skysteer.rehearsal.simulate import run_agent
 
 SIDE, NUM, LEVEL = 40, 160, 0.5
 ROW, COLUMN = np.mgrid[0:SIDE, 0:SIDE] / SIDE
