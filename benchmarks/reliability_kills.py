@@ -29,6 +29,7 @@ from skysteer.storage.destination import Destination
 
 SIDE, POINTS = 32, 130
 PATIENCE = 300.0  # s for what takes ten
+KEEPER_START = 60.0  # s, at most; 2 on a quiet machine
 MICROSCOPE = IocOptions(shape=(SIDE, SIDE), noise="none", prefix="KILL:")
 FLOWN = replace(MICROSCOPE, velocity=100.0, ramp=0.02)  # um/s, s
 DIGITS = 9  # of a reading that is the same: when an edge of a bin is passed, is computed
@@ -121,13 +122,27 @@ class KilledScan:
             process.communicate()
             return True
         if victim == "keeper":  # that of the life before may still be at work
-            card = Destination(self.folder).keeper_card()
+            card = self.keeper_card(process)
             return card is not None and _kill(psutil.Process(card["pid"]))
         try:
             children = psutil.Process(process.pid).children(recursive=True)
         except psutil.Error:  # it has just ended
             return False
         return any(_kill(child) for child in children if _is_worker(child))
+
+    def keeper_card(self, process: subprocess.Popen[str]) -> dict[str, Any] | None:
+        """Of the keeper at work; the scan is held until it is, which may take longer than a scan."""
+        deadline = time.monotonic() + KEEPER_START
+        destination = Destination(self.folder)
+        with contextlib.suppress(psutil.Error):
+            held = psutil.Process(process.pid)
+            held.suspend()
+            try:
+                while destination.keeper_card() is None and time.monotonic() < deadline:
+                    time.sleep(0.01)
+            finally:
+                held.resume()
+        return destination.keeper_card()
 
     def kill_ioc(self) -> None:
         """Kill the microscope; another one is started in its place."""
