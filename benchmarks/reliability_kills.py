@@ -131,7 +131,7 @@ class KilledScan:
         return any(_kill(child) for child in children if _is_worker(child))
 
     def keeper_card(self, process: subprocess.Popen[str]) -> dict[str, Any] | None:
-        """Of the keeper at work; the scan is held until it is, which may take longer than a scan."""
+        """Of the keeper at work; the scan is held until it is up, which takes longer than some."""
         deadline = time.monotonic() + KEEPER_START
         destination = Destination(self.folder)
         with contextlib.suppress(psutil.Error):
