@@ -27,14 +27,21 @@ def segment_lengths(lengths: ArrayLike | None, pixels: NDArray[np.int64]) -> NDA
             f"segments of 1 pixel or more that make {len(pixels)} pixels are expected, but their "
             f"lengths are {found.tolist()}"
         )
-    for segment in segments_of(pixels, found):
-        steps = np.diff(segment, axis=0)
-        if len(steps) and (np.abs(steps[0]).sum() != 1 or (steps != steps[0]).any()):
-            raise ValueError(
-                "a segment's pixels are neighbours on a line along an axis, but "
-                f"{segment[:4].tolist()} came"
-            )
+    if not _straight(pixels, found):
+        raise ValueError(
+            "a segment's pixels are neighbours on a line along an axis, but segments of "
+            f"{found[:9].tolist()} of the pixels {pixels[:9].tolist()} came"
+        )
     return found
+
+
+def _straight(pixels: NDArray[np.int64], lengths: NDArray[np.int64]) -> bool:
+    if len(lengths) == len(pixels):  # as of most batches
+        return True
+    segment = np.repeat(np.arange(len(lengths)), lengths)
+    steps, inside = np.diff(pixels, axis=0), np.diff(segment) == 0
+    turns = (steps[1:] != steps[:-1]).any(axis=1) & inside[1:] & inside[:-1]
+    return not turns.any() and bool((np.abs(steps[inside]).sum(axis=1) == 1).all())
 
 
 def segments_of(
