@@ -100,9 +100,10 @@ class Observations:
     def _fold(self, entry: Observation) -> None:
         """Take an observation whose number is above all those taken before."""
         pixel = (entry.row, entry.column)
-        values = [v if entry.usable and math.isfinite(v) else math.nan for v in entry.values]
+        usable = entry.usable
+        values = [v if usable and math.isfinite(v) else math.nan for v in entry.values]
         self._hash.update(struct.pack(f"<qqq{len(values)}d", entry.id, *pixel, *values))
-        if not entry.usable:
+        if not usable:
             self._unusable_run += 1
             if min(pixel) >= 0:
                 self._unread.add(pixel)
