@@ -71,9 +71,8 @@ class GaussianProcess:
             return LowDiscrepancy().choose(request)
         gp = self._followed.at(request.scan, request.audited)
         counted = max(request.num, FEWEST_COUNTED)
-        best = float(gp.mean[tuple(request.scan.pixels.T)].max())
-        stressed = emphasis(self.goal, gp.mean, gp.std, best, self.threshold)
         power = self.power if self.goal != "boundary" else 0.0  # the doubt has the scale already
+        stressed = self._emphasis(gp, request)
         pixels, scores = gp.choose(
             request.num, request.pending, counted, power=power, emphasis=stressed
         )
@@ -82,8 +81,7 @@ class GaussianProcess:
     def gains(self, request: Request) -> Gains:
         """Give what each pixel is expected to gain, for `SegmentSampler`: variance by area."""
         gp = self._followed.at(request.scan, request.audited)
-        best = float(gp.mean[tuple(request.scan.pixels.T)].max())
-        return gains_of(gp, request, emphasis(self.goal, gp.mean, gp.std, best, self.threshold))
+        return gains_of(gp, request, self._emphasis(gp, request))
 
     def surrogate(self, scan: SparseScan) -> TestedGP:
         """Give the process that this scan makes: mean, deviation and intervals."""
@@ -92,6 +90,10 @@ class GaussianProcess:
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) mean of the process."""
         return self.surrogate(scan).mean
+
+    def _emphasis(self, gp: TestedGP, request: Request) -> NDArray[np.float64] | None:
+        best = float(gp.mean[tuple(request.scan.pixels.T)].max())
+        return emphasis(self.goal, gp.mean, gp.std, best, self.threshold)
 
     def _process(self, shape: tuple[int, int]) -> TestedGP:
         return TestedGP(shape, counts_per_unit=self.counts_per_unit)

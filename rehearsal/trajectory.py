@@ -70,7 +70,7 @@ class Trajectory:
         Wall and processor time from a batch's last value to the next batch's points.
     estimates : tuple of ErrorEstimate
         The map's error that each decision expected.
-    path : Path, optional
+    path : FlownPath, optional
         The way of a stage that flew; that through the points where not given.
     """
 

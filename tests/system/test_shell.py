@@ -91,8 +91,12 @@ def test_the_example_of_the_banner_works_as_it_stands_and_nothing_is_left(shell,
         "import psutil; print('pids:', *[p.pid for p in psutil.Process().children(True)])",
     )
     assert done.returncode == 0, done.stderr
-    words = ("torch: False agent: slads", "without words: []", "private: []", "['close', 'path',")
-    for said in words:
+    for said in (
+        "torch: False agent: slads",
+        "without words: []",
+        "private: []",
+        "['close', 'path', 'wait']",
+    ):
         assert said in done.stdout
     assert "reason: coverage 0.05" in done.stdout
     assert "in the catalog: True" in done.stdout
