@@ -1,7 +1,7 @@
 """The Gaussian process on a raster: how close to the exact one, how fast, how honest, how useful.
 
     python benchmarks/surrogate.py [--json] [--side 128] [--gpcam PYTHON]
-        [--only agreement speed calibration map hybrid stopping]
+        [--only agreement speed calibration map hybrid stopping] [--seeds 1] [--keep FOLDER]
 
 One row for each bar: what, value, baseline, bar, holds (null where there is no bar to hold).
 Times are CPU seconds of one process; look at them on a quiet machine.  gpCAM is run beside ours
@@ -16,6 +16,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -271,8 +272,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--side", type=int, default=128, help="of the images, pixels")
     parser.add_argument("--gpcam", metavar="PYTHON", help="a Python that has gpCAM")
+    parser.add_argument("--seeds", type=int, default=1, help="of hybrid and stopping")
+    parser.add_argument("--keep", type=Path, help="folder for what these two have computed")
     arguments = parser.parse_args()
-    parts = PARTS | {"speed": partial(speed, gpcam=arguments.gpcam)}
+    several = {"seeds": arguments.seeds, "keep": arguments.keep}
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    parts = PARTS | {
+        "speed": partial(speed, gpcam=arguments.gpcam),
+        "hybrid": partial(hybrid, **several),
+        "stopping": partial(stopping, **several),
+    }
     for part in arguments.only:
         for found in parts[part](arguments.side):
             if arguments.json:

@@ -35,9 +35,10 @@ def images(side: int) -> dict[str, Image]:
     return {name: unit(image) for name, image in found.items()}
 
 
-def counted(image: Image, peak: int) -> Image:
+def counted(image: Image, peak: int, seed: int = 1) -> Image:
     """Readings of an image: counts where it is brightest, over these; 0 is without noise."""
-    return np.random.default_rng(peak).poisson(image * peak) / peak if peak else image
+    rng = np.random.default_rng(peak if seed == 1 else [peak, seed])
+    return rng.poisson(image * peak) / peak if peak else image
 
 
 def counting(agent: str, peak: int) -> dict[str, float]:
