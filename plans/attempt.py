@@ -109,7 +109,7 @@ class Attempt:
             self._let_through = message.args[0]
         elif message.command == "set" and message.obj in self._axes:
             self._moves.add(message.kwargs.get("group"))
-        elif message.command == "wait" and message.kwargs.get("group") in self._moves:
+        elif _is_to_the_end(message) and message.kwargs.get("group") in self._moves:
             self._gate.arrived()
             self._moves.clear()
         elif message.command == "checkpoint":  # what stood before is not repeated after a pause
@@ -168,7 +168,7 @@ class Attempt:
                     self._shutter.shut()
                 # What has failed is not to be replayed after a pause.
                 yield from bps.checkpoint()
-                yield from bps.wait_for([self._stop, self._ended])
+                yield from bps.wait_for([partial(_stop, self._devices), self._ended])
                 yield from bps.sleep(BREATH)
                 return
             except NOT_OF_DEVICES:
@@ -176,15 +176,6 @@ class Attempt:
             except Exception:
                 if not left:
                     raise
-
-    async def _stop(self) -> None:
-        for device in (d for d in self._devices if hasattr(d, "stop")):
-            try:
-                stopping = device.stop(success=True)  # forgiven: it fails no status
-                if inspect.isawaitable(stopping):
-                    await stopping
-            except Exception:
-                continue
 
     async def _ended(self) -> None:
         """Wait until the RunEngine has heard the end of each status."""
@@ -195,13 +186,35 @@ class Attempt:
             status.add_callback(partial(_tell, loop, end))
         if ends:
             await asyncio.wait(ends, timeout=TO_REST)
-        await self._at_rest()
+        await _at_rest(self._axes)  # an IOC that hangs may obey an order of long ago
 
-    async def _at_rest(self) -> None:
-        """Wait for motors that still move: an IOC that hangs may obey an order of long ago."""
-        deadline = time.monotonic() + TO_REST
-        while any(map(_moves, self._axes)) and time.monotonic() < deadline:
-            await asyncio.sleep(BREATH)
+
+async def halt(motor: Any) -> None:
+    """Stop a motor, which fails no status, and wait until it rests."""
+    await _stop([motor])
+    await _at_rest([motor])
+
+
+async def _stop(devices: Iterable[Any]) -> None:
+    for device in (d for d in devices if hasattr(d, "stop")):
+        try:
+            stopping = device.stop(success=True)  # forgiven: it fails no status
+            if inspect.isawaitable(stopping):
+                await stopping
+        except Exception:
+            continue
+
+
+async def _at_rest(motors: Iterable[Any]) -> None:
+    """Wait for motors that still move."""
+    deadline = time.monotonic() + TO_REST
+    while any(map(_moves, motors)) and time.monotonic() < deadline:
+        await asyncio.sleep(BREATH)
+
+
+def _is_to_the_end(message: Msg) -> bool:
+    """Whether it waits until all is done, and not for a while."""
+    return message.command == "wait" and message.kwargs.get("error_on_timeout", True)
 
 
 def _moves(motor: Any) -> bool:

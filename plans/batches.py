@@ -17,8 +17,8 @@ from .batch import Batch
 from .decider import REJECTED, Decider
 from .logbook import Plan
 from .people import LOOK, Ears, attend, await_approval, move_at_the_end
-from .point import Measurement
-from .segment import Pixels, measure_segment
+from .point import Measurement, measure_point
+from .segment import Pixels, fly_over
 from .waiting import wait_for_future
 
 STREAM = "decisions"
@@ -180,15 +180,34 @@ def _measure_allowed(run: AdaptiveRun, segment: Pixels) -> Plan:
     """Measure what people have not forbidden meanwhile; what lies between is one segment each."""
     first = 0
     for place, (row, column) in enumerate(segment):
-        refusal = run.decider.refusal((int(row), int(column)))
-        if not refusal:
-            continue
-        yield from measure_segment(run.measurement, segment[first:place])
-        first = place + 1
-        if refusal != REJECTED:  # which says so already
-            where = {"row": int(row), "column": int(column)}
-            yield from run.ears.logbook.record("skip", "guard", **where, why=refusal)
-    yield from measure_segment(run.measurement, segment[first:])
+        pixel = (int(row), int(column))
+        if refusal := run.decider.refusal(pixel):
+            yield from _measure_segment(run, segment[first:place])
+            yield from _leave_out(run, pixel, refusal)
+            first = place + 1
+    yield from _measure_segment(run, segment[first:])
+
+
+def _measure_segment(run: AdaptiveRun, segment: Pixels) -> Plan:
+    """Measure a segment in one flight, or as points what of it cannot be flown."""
+    scan = run.measurement
+    left = yield from fly_over(scan, segment)
+    for row, column in left:
+        pixel = (int(row), int(column))
+        if len(segment) > 1:  # else it has just been asked for
+            yield from scan.attend()
+        if len(segment) > 1 and scan.over():
+            return
+        if refusal := run.decider.refusal(pixel):
+            yield from _leave_out(run, pixel, refusal)
+        else:
+            yield from measure_point(scan, pixel)
+
+
+def _leave_out(run: AdaptiveRun, pixel: tuple[int, int], refusal: str) -> Plan:
+    if refusal != REJECTED:  # which says so already
+        where = {"row": pixel[0], "column": pixel[1]}
+        yield from run.ears.logbook.record("skip", "guard", **where, why=refusal)
 
 
 def _get_ready_to_fly(run: AdaptiveRun) -> Plan:

@@ -153,10 +153,13 @@ class Inbox:
 
     # What the plan asks.
 
-    def take(self) -> list[Said]:
-        """Take all that has been said since."""
+    def take(self, *kinds: str) -> list[Said]:
+        """Take all that has been said since, or what is of these kinds; the rest waits."""
         self._collect()
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+        said = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        left = [each for each in said if kinds and each.message.kind not in kinds]
+        self._waiting.extendleft(reversed(left))
+        return [each for each in said if each not in left]
 
     def wakes(self) -> bool:
         """Whether somebody wants a paused scan to go on, or to stop."""

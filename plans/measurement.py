@@ -78,7 +78,7 @@ class Measurement:
     pause : callable
         Gives the plan by which the run waits for a person.
     attend : callable
-        Gives the plan that hears what people have said.
+        Gives the plan that hears what people have said, as `people.attend` without the ears.
     fly : Flying or None
         How segments are flown over; None where the stage stops at every pixel.
     """
@@ -98,7 +98,7 @@ class Measurement:
     beam: BeamWatch | None = None
     shutter: ScanShutter | None = None
     pause: Callable[[], Plan] = bps.pause
-    attend: Callable[[], Plan] = bps.null
+    attend: Callable[..., Plan] = lambda *_: bps.null()
     fly: Flying | None = None
 
     @property

@@ -55,7 +55,7 @@ class Ears:
     pending: list[Pixel] = field(default_factory=list)
 
 
-def attend(ears: Ears, pending: Sequence[Pixel] | None = None) -> Plan:
+def attend(ears: Ears, pending: Sequence[Pixel] | None = None, *kinds: str) -> Plan:
     """Take what has been said since: an event for each message, and its answer.
 
     Parameters
@@ -63,10 +63,12 @@ def attend(ears: Ears, pending: Sequence[Pixel] | None = None) -> Plan:
     ears : Ears
     pending : sequence of (row, column), optional
         What is left of the present batch, where that has changed.
+    *kinds : str
+        Of the messages that are taken; all where none is given.
     """
     if pending is not None:
         ears.pending[:] = pending
-    said = ears.inbox.take()
+    said = ears.inbox.take(*kinds)
     for each in said:
         yield from _hear(ears, each, ears.pending)
     if said:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import bluesky.plan_stubs as bps
 from bluesky.utils import Msg, short_uid
 
 from ..agent import Observation, UnansweredCheckError
+from .attempt import halt
 from .bad_points import AGAIN, Trouble
 from .flight import Flight, Pixels, plan_flight
 from .logbook import Plan
 from .measurement import Flying, Measurement, Pixel
 from .point import (
-    go_through_the_gate,
     measure_point,
     measure_without_beam_again,
     move,
@@ -26,29 +27,29 @@ from .point import (
 )
 from .remedies import POLICY, REMEDIES
 
+LOOK = 0.1  # s between two looks at what is forbidden while the stage flies
 NO_ROOM = "no room to gather speed"
 
 
-def measure_segment(scan: Measurement, pixels: Pixels) -> Plan:
-    """Measure a segment in one flight, or as points where it cannot be flown.
+def fly_over(scan: Measurement, pixels: Pixels) -> Plan:
+    """Measure a segment in one flight.
 
     What is left of a flight that was cut short is flown again, or given up, as the policy says.
+
+    Returns
+    -------
+    (L, 2) ndarray of int64
+        What has to be measured as points, as it cannot be flown.
     """
     if scan.fly is None or len(pixels) < 2:
-        left = pixels
-    else:
-        left = yield from _fly_over(scan, scan.fly, pixels)
-        yield from measure_without_beam_again(scan)
-    for k, pixel in enumerate(_as_pixels(left)):
-        if k:  # else it has just been asked for
-            yield from scan.attend()
-        if k and scan.over():
-            return
-        yield from measure_point(scan, pixel)
+        return pixels
+    left = yield from _fly_over(scan, scan.fly, pixels)
+    yield from measure_without_beam_again(scan)
+    return left
 
 
 def _fly_over(scan: Measurement, fly: Flying, pixels: Pixels) -> Plan:
-    """Fly until all is measured or given up; returns what has to be measured as points."""
+    """Fly until all is measured, given up or barred; what has to be measured as points."""
     before: Counter[str] = Counter()
     left = pixels
     while len(left) > 1:
@@ -61,7 +62,7 @@ def _fly_over(scan: Measurement, fly: Flying, pixels: Pixels) -> Plan:
         left = left[len(counted) :]
         if trouble is None or scan.policy is None:
             scan.tally.good()
-            return left[:0]
+            continue
         step, trouble = next_step(scan.policy, scan.tally, trouble, before)
         given_up = _as_pixels(left) if step == "skip" else _as_pixels(left)[:1]
         for pixel in given_up:
@@ -92,14 +93,15 @@ def _say_once(scan: Measurement, fly: Flying, why: str) -> Plan:
 
 def _try(scan: Measurement, fly: Flying, flight: Flight) -> Plan:
     """Try once; returns what was counted, by pixel, and what went wrong, if anything."""
-    heard = len(scan.reader.observations)
+    heard, zones = len(scan.reader.observations), scan.gate.guard().keep_out
     trouble = yield from try_point(scan, _fly(scan, fly, flight))
     if trouble is not None and fly.flyer.has_begun(flight):
         yield from _salvage(scan, fly)
     # a rewind may have said some twice: the last word on each
     latest = {entry.id: entry for entry in scan.reader.observations.log[heard:]}
     counted = list(zip(_as_pixels(flight.pixels), latest.values(), strict=False))
-    if trouble is None and len(counted) < flight.bins:
+    barred = scan.gate.guard().keep_out != zones
+    if trouble is None and len(counted) < flight.bins and not barred:
         told = f"{fly.flyer.detector.name} told {len(counted)} bins of {flight.bins}"
         trouble = Trouble("hung", told)
         if scan.policy is None:
@@ -120,8 +122,23 @@ def _fly(scan: Measurement, fly: Flying, flight: Flight) -> Plan:
     if scan.shutter is not None:
         yield from scan.shutter.opened()
     yield Msg("set", scan.exposures, flight.bins, group=group)
-    yield from go_through_the_gate(scan, {flight.axis: flight.end[flight.axis]})
+    yield from _pass_over(scan, flight)
     yield from _gather(scan, fly)
+
+
+def _pass_over(scan: Measurement, flight: Flight) -> Plan:
+    """Let the axis pass; a region on its way that people forbid meanwhile stops it at once."""
+    motor, end, group = scan.motors[flight.axis], flight.end[flight.axis], short_uid("flight")
+    yield Msg("set", scan.gate, {flight.axis: end})
+    yield from bps.abs_set(motor, end, group=group)
+    zones = scan.gate.guard().keep_out
+    while not (yield from bps.wait(group, timeout=LOOK, error_on_timeout=False)):
+        yield from scan.attend(None, "forbid")
+        if scan.gate.guard().keep_out != zones and _objection(scan)(flight.end, flight.begin):
+            yield from bps.wait_for([partial(halt, motor)])
+            yield from bps.checkpoint()  # what was stopped is not flown again after a pause
+            break
+    yield from bps.wait(group)
 
 
 def _gather(scan: Measurement, fly: Flying) -> Plan:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ophyd.status import Status
 
-from skysteer.agent import History
+from skysteer.agent import History, KeepOut
 from skysteer.plans import BadPoints, Inbox, RingCheck
 
 from .hangar import PITCH, Hangar
@@ -289,3 +289,34 @@ def test_a_region_forbidden_meanwhile_is_left_out_of_a_segment(hangar: Any) -> N
     assert (forbidden[0][0], forbidden[0][1]) in [
         (i.detail["row"], i.detail["column"]) for i in at.said("skip")
     ]
+
+
+@pytest.mark.parametrize("policy", [{}, {"on_bad_point": None}])
+def test_a_region_forbidden_in_mid_air_stops_the_stage_before_it(hangar: Any, policy: Any) -> None:
+    at, inbox = hangar(**IN_TIME), Inbox(by="Ada")
+    m, over = at.microscope, threading.Event()
+    told: list[Any] = []
+    passed: list[tuple[float, float]] = []
+
+    def forbid() -> None:
+        y, x = (next(v for n, v in reversed(at.sent) if n == axis) for axis in "yx")
+        dy, dx = y - m.y.position, x - m.x.position
+        middle = m.y.position + 3 * dy / 4, m.x.position + 3 * dx / 4
+        slow, fast = ((place - 0.02, place + 0.02) for place in middle)
+        told.append((KeepOut(slow, fast), inbox.forbid(slow=slow, fast=fast)))
+        while not over.wait(0.002):
+            passed.append((m.y.position, m.x.position))
+
+    at.in_mid_air(2, forbid)
+    at.scan(inbox=inbox, **SHORT, **policy)
+    over.set()
+    zone, answer = told[0]
+    assert answer.result(timeout=0) == "taken" and len(passed) > 100
+    assert not zone.covers(*np.array(passed).T).any()
+    path, lengths = measured(at), [len(page["seq_num"]) for page in at.pages()]
+    planned = [
+        n for each in History.of(at.documents()).made for n in each.decision.lengths if n > 1
+    ]
+    assert lengths[1] < planned[1]  # what had been counted by then
+    assert len(set(path)) == len(path) == 45
+    assert at.full_speed()
