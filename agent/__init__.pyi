@@ -1,7 +1,7 @@
 from .agent_server import AgentServer
 from .batch_size import largest_batch, largest_flown_batch
 from .decision import EXPECTATION, Decision
-from .documents import EventReader
+from .documents import CountedTime, EventReader
 from .error_sampler import Slads
 from .flown_start import flying_pays
 from .gains import Gains
@@ -34,7 +34,7 @@ from .route import path_length, tour, tour_of_segments
 from .sampler import Choice, Request, Sampler
 from .scan_agent import ScanAgent
 from .scanned_grid import grid_of_positions, scanned_grid, steering_key, steering_keys
-from .segment import kept_lengths, segments_of
+from .segment import dwells_at, kept_lengths, segments_of
 from .slads import SladsNet
 from .spread import Spread
 from .stage_time import StageTime
@@ -57,6 +57,7 @@ __all__ = [
     "AgentServer",
     "Axis",
     "Choice",
+    "CountedTime",
     "Decision",
     "EventReader",
     "Gains",
@@ -108,6 +109,7 @@ __all__ = [
     "coverage",
     "detail_of",
     "dose",
+    "dwells_at",
     "expected_error",
     "expected_rms",
     "flying_pays",

@@ -18,8 +18,8 @@ class AgentServer:
     ----------
     spec : mapping
         ``agent`` and ``options`` (see ``make_sampler``), ``grid`` (``ScanGrid.describe()``),
-        ``key``, ``seed``, ``until``, ``blocked``, ``stage``, ``growing``, ``fly``: as in
-        ``ScanAgent``.
+        ``key``, ``seed``, ``until``, ``blocked``, ``stage``, ``growing``, ``fly``,
+        ``longest_dwell``: as in ``ScanAgent``.
     sampler : Sampler, optional
         One built already, in place of ``agent`` and ``options``.
     """
@@ -44,6 +44,7 @@ class AgentServer:
             stage=spec.get("stage"),
             growing=spec.get("growing", False),
             fly=spec.get("fly", False),
+            longest_dwell=spec.get("longest_dwell"),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -65,11 +66,15 @@ class AgentServer:
         num: int,
         pending: list[list[int]],
         number: int,
+        exposures: list[float] | None = None,
     ) -> dict[str, Any]:
-        """Learn the log from position ``since`` on, then decide; 0 begins anew."""
+        """Learn the log from position ``since`` on, then decide; 0 begins anew.
+
+        ``exposures`` says how long each entry was counted, where the scan chooses its dwell.
+        """
         if since == 0:
             self._reset()
         if since != len(self._agent.observations):
             raise ValueError(f"the log goes on at {len(self._agent.observations)}, not at {since}")
-        self._agent.observe(entries)
+        self._agent.observe(entries, exposures)
         return self._agent.decide(num, pending, number).to_json()

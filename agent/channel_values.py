@@ -16,13 +16,19 @@ class ChannelValues:
     of its nearest earlier reading, so that nothing new is seen in its map and it calls for no
     points; where the pixel had been measured before, that is what it read then.  Of what came
     before its first reading it takes that one; without any, it is 0 everywhere.
+
+    Parameters
+    ----------
+    adds : bool
+        Whether readings of one pixel are weighed by their exposures; else the last one stands.
     """
 
-    def __init__(self) -> None:
-        self._values = array("d")
+    def __init__(self, *, adds: bool = False) -> None:
+        self._adds = adds
+        self._values, self._exposures = array("d"), array("d")
         self._own = bytearray()  # 1 where the value was read, 0 where it stands for another
 
-    def put(self, place: int, value: float, pixels: array[int]) -> None:
+    def put(self, place: int, value: float, pixels: array[int], exposure: float = 1.0) -> None:
         """Take the value at a place, NaN where there is none.
 
         Parameters
@@ -32,15 +38,27 @@ class ChannelValues:
         value : float
         pixels : array of int
             Rows and columns of all places so far, in turn.
+        exposure : float
+            How long it was counted, above 0.
         """
         own = math.isfinite(value)
         if place == len(self._values):
             self._values.append(math.nan)
+            self._exposures.append(exposure)
             self._own.append(0)
-        if own:
-            self._values[place], self._own[place] = value, 1
+        if own and self._own[place] and self._adds:
+            before, all_in_all = self._exposures[place], self._exposures[place] + exposure
+            counted = self._values[place] * before + value * exposure
+            self._values[place], self._exposures[place] = counted / all_in_all, all_in_all
+        elif own:
+            self._values[place], self._exposures[place], self._own[place] = value, exposure, 1
         elif not self._own[place]:
             self._values[place] = self._nearest(place, pixels)
+
+    @property
+    def exposures(self) -> NDArray[np.float64]:
+        """(P,) how long each place was counted in all."""
+        return np.array(self._exposures, dtype=np.float64)
 
     def filled(self) -> NDArray[np.float64]:
         """(P,) finite values, in the order measured."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import ErrorEstimate
-from .segment import segment_lengths, segments_of
+from .segment import segment_dwells, segment_lengths, segments_of
 
 EXPECTATION = ("expected_error", "error_low", "error_high", "error_rms")
 NUMBERS = (*EXPECTATION, "ms", "cpu_ms")
@@ -45,11 +45,14 @@ class Decision:
     lengths : (S,) ndarray of int64
         How many pixels each segment has that is flown over; all 1, unless given, where the stage
         stops at every pixel.
+    dwells : (S,) ndarray of float64
+        How long each of its pixels is counted, in the scan's nominal dwells (the unit of
+        `SparseScan.exposures`: a decision then depends on ratios alone); all 1 unless given.
 
     Raises
     ------
     ValueError
-        If the segments are not the pixels' own, or not straight.
+        If the segments are not the pixels' own, or not straight, or there is not a dwell for each.
     """
 
     number: int
@@ -65,9 +68,11 @@ class Decision:
     error_high: float = float("nan")
     error_rms: float = float("nan")
     lengths: NDArray[np.int64] = None  # pyright: ignore[reportAssignmentType]
+    dwells: NDArray[np.float64] = None  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lengths", segment_lengths(self.lengths, self.pixels))
+        object.__setattr__(self, "dwells", segment_dwells(self.dwells, self.lengths))
 
     def segments(self, since: int = 0) -> list[NDArray[np.int64]]:
         """(L, 2) pixels of each segment, without the first ``since`` pixels of the batch."""
@@ -88,6 +93,7 @@ class Decision:
             "pixels": self.pixels.tolist(),
             "scores": [_or_none(s) for s in self.scores],
             "lengths": self.lengths.tolist(),
+            "dwells": [_or_none(t) for t in self.dwells],
             "source": self.source,
             "seen": self.seen,
             "digest": self.digest,
@@ -106,6 +112,7 @@ class Decision:
             seen=data["seen"],
             digest=data["digest"],
             lengths=data["lengths"],
+            dwells=np.array([_or_nan(t) for t in data["dwells"]], dtype=np.float64),
             **numbers,
         )
 

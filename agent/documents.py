@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .grid import ScanGrid
@@ -11,6 +12,28 @@ from .intervention import INTERVENTIONS, Intervention
 from .observations import Observation, Observations
 
 SINGLE_NUMBERS = ("number", "integer", "boolean")  # of event-model's dtypes
+
+
+@dataclass(frozen=True)
+class CountedTime:
+    """How long a reading was counted, in a scan that chooses its dwell.
+
+    Attributes
+    ----------
+    key : str
+        Data key of the time, s.
+    nominal : float
+        s of the scan's nominal dwell, above 0.
+    """
+
+    key: str
+    nominal: float
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> CountedTime | None:
+        """Read it from a start document's ``skysteer`` record; None where all dwells are alike."""
+        key = record.get("dwell_key")
+        return None if key is None else cls(str(key), float(record["dwell"]))
 
 
 class EventReader:
@@ -26,6 +49,8 @@ class EventReader:
         Name of the stream to read.
     also : str, optional
         Data key of a further single number, kept in ``beside`` by the observation's number.
+    counted : CountedTime, optional
+        How long each reading was counted, where readings of one pixel add their counts.
 
     Raises
     ------
@@ -40,13 +65,15 @@ class EventReader:
         key: str | Sequence[str],
         stream: str = "primary",
         also: str | None = None,
+        counted: CountedTime | None = None,
     ) -> None:
         self.grid = grid
         self.keys = (key,) if isinstance(key, str) else tuple(key)
         self.stream = stream
         self.also = also
         self.beside: dict[int, float] = {}
-        self.observations = Observations()
+        self.counted = counted
+        self.observations = Observations(adds=counted is not None)
         self.interventions: list[Intervention] = []
         self._descriptors: set[str] = set()
         self._of_interventions: set[str] = set()
@@ -110,11 +137,14 @@ class EventReader:
         if self.also is not None:
             self.beside[place] = float(data[self.also])
         value, *others = (float(data[key]) for key in self.keys)
-        self.observations.append(Observation(place, row, column, value, tuple(others)))
+        of = self.counted
+        exposure = 1.0 if of is None else float(data[of.key]) / of.nominal
+        self.observations.append(Observation(place, row, column, value, tuple(others), exposure))
 
     def _check(self, data_keys: Mapping[str, Any]) -> None:
         wanted = (self.grid.slow.name, self.grid.fast.name, *self.keys)
         wanted += () if self.also is None else (self.also,)
+        wanted += () if self.counted is None else (self.counted.key,)
         missing = [key for key in wanted if key not in data_keys]
         if missing:
             raise ValueError(

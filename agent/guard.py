@@ -66,12 +66,16 @@ class Guard:
     keep_out : sequence of KeepOut or KeepOutPolygon
     largest_step : (2,) tuple of float, optional
         Farthest, in motor units, that the slow and the fast axis may go in one move; inf for any.
+    longest_dwell : float, optional
+        Most nominal dwells that a target may be counted, where the scan chooses its dwell: a
+        measured pixel may then be a target again. Where not given, all targets take just one.
     """
 
     grid: ScanGrid
     check: Check
     keep_out: Sequence[Zone] = ()
     largest_step: tuple[float, float] | None = None
+    longest_dwell: float | None = None
 
     def __post_init__(self) -> None:
         self.keep_out = list(self.keep_out)
@@ -88,6 +92,7 @@ class Guard:
         taken: NDArray[np.bool_],
         most: int,
         lengths: ArrayLike | None = None,
+        dwells: ArrayLike | None = None,
     ) -> Verdict:
         """Let through at most ``most`` targets of a batch.
 
@@ -96,11 +101,14 @@ class Guard:
         suggested : (K, 2) array-like
             Rows and columns as the agent gave them: anything may stand here.
         taken : (M, N) ndarray of bool
-            Pixels that have a valid observation or are on their way.
+            Pixels that are on their way or have a valid observation; these only where
+            `repeats` is not true.
         most : int
             What is left of the budget.
         lengths : (S,) array-like of int, optional
             How many of them each segment has: between its ends what is measured may be flown over.
+        dwells : (S,) array-like of float, optional
+            Nominal dwells for which each segment's pixels are counted; 1 where not given.
 
         Notes
         -----
@@ -108,12 +116,15 @@ class Guard:
         """
         batch = np.asarray(suggested, dtype=np.float64).reshape(-1, 2)
         free = ~taken
-        over = np.zeros(len(batch), dtype=bool) if lengths is None else inner(np.array(lengths))
+        parts = np.ones(len(batch), np.int64) if lengths is None else np.array(lengths)
+        over = inner(parts)
+        times = np.repeat(np.ones(len(parts)) if dwells is None else dwells, parts)
         accepted: list[tuple[int, int]] = []
         index: list[int] = []
         refused: Counter[str] = Counter()
         for k, (row, column) in enumerate(batch):
             why = self._objection(row, column, free, over[k])
+            why = why or self._dwell_objection(times[k])
             if why is None and len(accepted) >= most:
                 why = "budget spent"
             if why is not None:
@@ -127,6 +138,15 @@ class Guard:
             np.array(index, dtype=np.int64),
             refused,
         )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a measured pixel may be a target again."""
+        return self.longest_dwell is not None
+
+    def _dwell_objection(self, dwell: float) -> str | None:
+        longest = self.longest_dwell or 1.0
+        return None if 1.0 <= dwell <= longest * (1 + ROUNDING) else "dwell out of range"
 
     def forbidden(self) -> NDArray[np.bool_]:
         """(M, N) True in the keep-out zones."""

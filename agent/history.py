@@ -12,7 +12,7 @@ from event_model import EventPage, unpack_event_page
 from numpy.typing import ArrayLike, NDArray
 
 from .batch_progress import ONCE_MORE, BatchProgress
-from .documents import EventReader
+from .documents import CountedTime, EventReader
 from .grid import ScanGrid
 from .intervention import INTERVENTIONS, Intervention
 from .observations import Observation
@@ -107,7 +107,8 @@ class History:
         """
         runs = _by_run(documents)
         record = _record(runs[0].start if runs else {})
-        reader = EventReader(ScanGrid.from_description(record["grid"]), record["key"])
+        grid = ScanGrid.from_description(record["grid"])
+        reader = EventReader(grid, record["key"], counted=CountedTime.of(record))
         if before := runs[0].start.get("resumed_from"):
             raise ValueError(
                 f"run {runs[0].start['uid']} goes on with run {before}: give the documents of that "
@@ -157,16 +158,37 @@ class History:
     @property
     def exposures(self) -> int:
         """Number of exposures so far, repeated ones included: rather one too many than too few."""
+        counted = self.decisions[-1].exposures if self.decisions else 0
+        return counted + len(self._since) + self._in_vain
+
+    @property
+    def dose(self) -> float:
+        """Time of the exposures, in nominal dwells; likewise rather too long than too short."""
         last = self.decisions[-1] if self.decisions else None
-        heard, counted = (last.heard, last.exposures) if last else (0, 0)
+        counted = last.dose if last else 0.0
+        longest = float(np.nanmax(last.decision.dwells, initial=1.0)) if last else 1.0
+        spent = sum(e.exposure if e.exposure > 0 else longest for e in self._since.values())
+        return counted + spent + self._in_vain * longest
+
+    @property
+    def _since(self) -> dict[int, Observation]:
+        """The first word on each number since the last decision was read."""
+        heard = self.decisions[-1].heard if self.decisions else 0
         known = {entry.id for entry in self.log[:heard]}
-        since = {entry.id for entry in self.log[heard:]} - known
+        fresh = (entry for entry in reversed(self.log[heard:]) if entry.id not in known)
+        return {entry.id: entry for entry in fresh}
+
+    @property
+    def _in_vain(self) -> int:
+        """How many exposures may have been made since then that left no reading."""
+        last = self.decisions[-1] if self.decisions else None
+        heard = last.heard if last else 0
         tried = [each for each in self.interventions if each.seen >= heard]
         # of what was tried in vain, and under way when the run was cut off, there is no reading
         in_vain = sum(each.kind in ONCE_MORE for each in tried)
         in_order = self.finished or (self.stop or {}).get("exit_status") == "success"
         longest = max(self._lengths(last), default=1) if last else 1
-        return counted + len(since) + (in_vain + (not in_order)) * int(longest)
+        return (in_vain + (not in_order)) * int(longest)
 
     @property
     def finished(self) -> str:

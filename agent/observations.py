@@ -30,6 +30,9 @@ class Observation(NamedTuple):
         The steering reading; NaN or inf where it is unusable.
     others : tuple of float
         Those of further channels, where several steer together.
+    exposure : float
+        How long it was counted, in nominal dwells, where the scan chooses its dwell.  Values are
+        rates (counts/s, or relative to the incident beam), so that they do not grow with it.
     """
 
     id: int
@@ -37,6 +40,7 @@ class Observation(NamedTuple):
     column: int
     value: float
     others: tuple[float, ...] = ()
+    exposure: float = 1.0
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -46,7 +50,9 @@ class Observation(NamedTuple):
     @property
     def usable(self) -> bool:
         """Whether there is a pixel, and a channel with a finite value to learn from."""
-        return self.row >= 0 and self.column >= 0 and any(map(math.isfinite, self.values))
+        counted = 0 < self.exposure < math.inf
+        there = self.row >= 0 and self.column >= 0 and counted
+        return there and any(map(math.isfinite, self.values))
 
 
 class Observations:
@@ -54,12 +60,21 @@ class Observations:
 
     A RunEngine that rewinds emits an event again under the same number, so observations are kept
     by number and the last one wins.  Where several events fell on one pixel, the highest number
-    stands for it.  So what is known depends on the latest word on each number alone, and not on
-    the order in which the numbers came.  A channel that gave nothing where others did has the
-    value of its nearest earlier reading there, see `ChannelValues`.
+    stands for it; or all of them, their counts added up, where that is wanted.  So what is known
+    depends on the latest word on each number alone, and not on the order in which the numbers
+    came.  A channel that gave nothing where others did has the value of its nearest earlier
+    reading there, see `ChannelValues`.
+
+    Parameters
+    ----------
+    log : iterable of Observation
+    adds : bool
+        Whether readings of one pixel add their counts, as in a scan that chooses its dwell: the
+        value is then the mean of the rates, each weighed by its exposure.
     """
 
-    def __init__(self, log: Iterable[Observation] = ()) -> None:
+    def __init__(self, log: Iterable[Observation] = (), *, adds: bool = False) -> None:
+        self.adds = adds
         self.log: list[Observation] = []
         self._by_id: dict[int, Observation] = {}
         self._highest = 0
@@ -94,7 +109,7 @@ class Observations:
         self._pixels, self._ids = array("q"), array("q")
         self._channels: tuple[ChannelValues, ...] = ()
         self._unread: set[tuple[int, int]] = set()
-        self._unusable_run = 0
+        self._unusable_run = self._used = 0
         self._hash = hashlib.sha256()
 
     def _fold(self, entry: Observation) -> None:
@@ -103,26 +118,29 @@ class Observations:
         usable = entry.usable
         values = [v if usable and math.isfinite(v) else math.nan for v in entry.values]
         self._hash.update(struct.pack(f"<qqq{len(values)}d", entry.id, *pixel, *values))
+        if self.adds:
+            self._hash.update(struct.pack("<d", entry.exposure))
         if not usable:
             self._unusable_run += 1
             if min(pixel) >= 0:
                 self._unread.add(pixel)
             return
         self._unusable_run = 0
+        self._used += 1
         place = self._place.setdefault(pixel, len(self._place))
         if place == len(self._ids):
             self._pixels.extend(pixel)
             self._ids.append(entry.id)
         elif math.isfinite(values[0]):  # else the first channel's reading is still that of before
             self._ids[place] = entry.id
-        self._channels = self._channels or tuple(ChannelValues() for _ in values)
+        self._channels = self._channels or tuple(ChannelValues(adds=self.adds) for _ in values)
         if len(values) != len(self._channels):
             raise ValueError(
                 f"event {entry.id} has {len(values)} channels, but those before have "
                 f"{len(self._channels)}: steer by the same keys all through a run"
             )
         for channel, value in zip(self._channels, values, strict=True):
-            channel.put(place, value, self._pixels)
+            channel.put(place, value, self._pixels, entry.exposure)
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the latest word on every number, at the cost of what is new."""
@@ -132,6 +150,11 @@ class Observations:
     def points(self) -> int:
         """Number of pixels with a usable value."""
         return len(self._ids)
+
+    @property
+    def taught(self) -> int:
+        """How many readings have taught something: of one pixel one, unless they add up."""
+        return self._used if self.adds else self.points
 
     @property
     def next_id(self) -> int:
@@ -147,13 +170,20 @@ class Observations:
     def best(self) -> Observation | None:
         """The usable observation of the highest (first) value; None before the first."""
         highest = self._channels[0].highest if self._channels else None
-        return None if highest is None else self._by_id[self._ids[highest]]
+        if highest is None:
+            return None
+        latest = self._by_id[self._ids[highest]]
+        if not self.adds:
+            return latest
+        value, *others = (float(channel.filled()[highest]) for channel in self._channels)
+        return latest._replace(value=value, others=tuple(others))
 
     def scan(self, shape: tuple[int, int]) -> SparseScan:
         """What a model may learn from: usable values, one a pixel, in the order measured."""
         pixels = np.array(self._pixels, dtype=np.int64).reshape(-1, 2)
         values = [channel.filled() for channel in self._channels] or [np.empty(0)]
-        return SparseScan(shape, pixels, values[0], tuple(values[1:]))
+        exposures = self._channels[0].exposures if self.adds and self._channels else None
+        return SparseScan(shape, pixels, values[0], tuple(values[1:]), exposures)
 
     def barren(self) -> NDArray[np.int64]:
         """(B, 2) pixels that were measured without a usable value."""

@@ -32,6 +32,8 @@ class PastDecision:
         Length of the observation log when it was read.
     exposures : int
         How many exposures had been made by then, repeated ones included.
+    dose : float
+        Their time, in the scan's nominal dwells.
     stop : int
         0 of a batch; 1 where the run was done, 2 where it was given up.
     stop_reason : str
@@ -44,6 +46,7 @@ class PastDecision:
     told: int
     heard: int
     exposures: int
+    dose: float
     stop: int
     stop_reason: str
 
@@ -64,18 +67,25 @@ class PastDecision:
                 seen=int(said["seen"]),
                 digest=str(said["digest"]),
                 lengths=_lengths(said.get("lengths")),
+                dwells=_dwells(said.get("dwells"), said.get("lengths")),
                 **{key: float(said.get(key, np.nan)) for key in NUMBERS},  # 0.1 had no band
             ),
             pending=_pixels(
                 said["pending_rows"], said["pending_columns"], int(said["pending_count"])
             ),
             **{key: int(said[key]) for key in ("asked", "told", "heard", "exposures", "stop")},
+            dose=float(said.get("dose", said["exposures"])),
             stop_reason=str(said["stop_reason"]),
         )
 
 
 def _pixels(rows: Any, columns: Any, count: int) -> NDArray[np.int64]:
     return np.column_stack([rows[:count], columns[:count]]).astype(np.int64).reshape(-1, 2)
+
+
+def _dwells(padded: Any, lengths: Any) -> Any:
+    """Without the padding; None where every segment had the scan's own."""
+    return None if padded is None else np.array(padded[: len(_lengths(lengths))], np.float64)
 
 
 def _lengths(padded: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import ErrorEstimate, SparseScan
-from .segment import segment_lengths
+from .segment import segment_dwells, segment_lengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +75,14 @@ class Choice:
     lengths : (S,) ndarray of int64
         How many pixels each segment has, in order, where the stage may fly over them; all 1
         unless given.
+    dwells : (S,) ndarray of float64
+        How long each of its pixels is counted, in the scan's nominal dwells; all 1 unless given.
 
     Raises
     ------
     ValueError
-        If a pixel is not whole, there are scores for some pixels only, or the segments are not
-        the pixels' own, or not straight.
+        If a pixel is not whole, there are scores for some pixels only or dwells for some segments
+        only, or the segments are not the pixels' own, or not straight.
     """
 
     pixels: NDArray[np.int64]
@@ -90,6 +92,7 @@ class Choice:
     error_high: float = float("nan")
     error_rms: float = float("nan")
     lengths: NDArray[np.int64] = None  # pyright: ignore[reportAssignmentType]
+    dwells: NDArray[np.float64] = None  # pyright: ignore[reportAssignmentType]
 
     @classmethod
     def estimated(
@@ -109,6 +112,7 @@ class Choice:
         object.__setattr__(self, "pixels", given.astype(np.int64))
         object.__setattr__(self, "scores", scores if len(scores) else np.full(len(given), np.nan))
         object.__setattr__(self, "lengths", segment_lengths(self.lengths, self.pixels))
+        object.__setattr__(self, "dwells", segment_dwells(self.dwells, self.lengths))
 
 
 @runtime_checkable

@@ -21,12 +21,13 @@ from ..models import (
 from .audit import Audit
 from .batch_size import USUAL_BATCH, growing_batch
 from .decision import EXPECTATION, Decision
+from .dwell_choice import dwell_choice
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
 from .route import flown_order, tour
 from .sampler import Choice, Request, Sampler
-from .segment import kept_lengths
+from .segment import dwells_at, kept_lengths
 from .segment_sampler import SegmentSampler
 from .stage_time import StageTime
 from .stop_rule import Progress, StopRule, watches_error
@@ -61,11 +62,15 @@ class ScanAgent:
         Whether batches are smaller than asked for while little has been measured.
     fly : bool
         Whether the stage may fly over segments of pixels: those that gain most for their time.
+    longest_dwell : float, optional
+        Seconds up to which a target may be counted, where each may have its own dwell: the
+        stage's or some octaves more. Readings of one pixel then add their counts.
 
     Raises
     ------
     ValueError
-        If it shall fly, and nobody says how long its moves take.
+        If it shall fly or choose the dwell, and nobody says how long its moves take; or if it
+        shall choose the dwell without the sampler's ``counts_per_unit``.
 
     Notes
     -----
@@ -86,6 +91,7 @@ class ScanAgent:
         stage: StageTime | Mapping[str, Any] | None = None,
         growing: bool = False,
         fly: bool = False,
+        longest_dwell: float | None = None,
     ) -> None:
         self.grid = grid
         self.sampler = sampler
@@ -93,12 +99,13 @@ class ScanAgent:
         self.keys = (key,) if isinstance(key, str) else tuple(key)
         self.seed = int(seed)
         self.until = None if until is None else parse(until)
-        self.observations = Observations()
+        self.observations = Observations(adds=longest_dwell is not None)
         self._blocked = np.asarray(blocked, dtype=np.int64).reshape(-1, 2)
         self._budget = None if self.until is None else self.until.budget(grid.size)
         self._stage = None if stage is None else StageTime.of(stage).in_pixels(grid)
         self._growing = bool(growing)
         self._chooser = self._segment_sampler() if fly else sampler
+        self._dwells = dwell_choice(sampler, self._stage, longest_dwell)
         self._start, self._start_lengths = self._start_design()
         watched = self.until is not None and watches_error(self.until)
         self._audit = Audit(grid.shape, self.seed) if watched else None
@@ -114,12 +121,19 @@ class ScanAgent:
         if isinstance(self._chooser, SegmentSampler):
             self._chooser.warm_up()
 
-    def observe(self, entries: Iterable[Sequence[Any]]) -> None:
+    def observe(
+        self, entries: Iterable[Sequence[Any]], exposures: Iterable[float] | None = None
+    ) -> None:
         """Append observations (id, row, column, value) to the log; None is no usable value.
 
-        Of several channels further values follow.
+        Of several channels further values follow.  ``exposures`` says for how many nominal dwells
+        each was counted, where these differ.
         """
-        self.observations.extend(_observation(*entry) for entry in entries)
+        fresh = [_observation(*entry) for entry in entries]
+        if exposures is not None:
+            timed = zip(fresh, exposures, strict=True)
+            fresh = [each._replace(exposure=_number(exposure)) for each, exposure in timed]
+        self.observations.extend(fresh)
 
     def decide(self, num: int, pending: ArrayLike = (), number: int = 0) -> Decision:
         """Decide on the next batch.
@@ -150,6 +164,7 @@ class ScanAgent:
             pixels=choice.pixels[order],
             scores=choice.scores[order],
             lengths=lengths,
+            dwells=dwells_at(choice.dwells, choice.lengths, order, lengths),
             source=source,
             seen=len(self.observations),
             digest=self._digest(request, position),
@@ -323,16 +338,20 @@ class ScanAgent:
         choice = self._asked(replace(request, pending=pending, num=rest))
         pixels = np.concatenate([drawn, choice.pixels])[: request.num]
         scores = np.concatenate([np.full(len(drawn), np.nan), choice.scores])[: request.num]
-        lengths = np.concatenate([np.ones(len(drawn), np.int64), choice.lengths])
-        lengths = kept_lengths(lengths, np.arange(len(pixels)))
-        return self.name, replace(choice, pixels=pixels, scores=scores, lengths=lengths)
+        whole = np.concatenate([np.ones(len(drawn), np.int64), choice.lengths])
+        first = np.arange(len(pixels))
+        lengths = kept_lengths(whole, first)
+        dwells = np.concatenate([np.ones(len(drawn)), choice.dwells])
+        dwells = dwells_at(dwells, whole, first, lengths)
+        kept = replace(choice, pixels=pixels, scores=scores, lengths=lengths, dwells=dwells)
+        return self.name, kept
 
     def _asked(self, request: Request) -> Choice:
         choice = self._chooser.choose(request)
         if not isinstance(choice, Choice):
             came = type(choice).__name__
             raise TypeError(f"choose() must return a Choice, but a {came} came")
-        return choice
+        return choice if self._dwells is None else self._dwells.of(choice, request)
 
     def _expectation(self, source: str, choice: Choice, request: Request) -> dict[str, float]:
         """The sampler's own word; where it has none and a rule waits for it, one by tests."""
@@ -363,11 +382,16 @@ class ScanAgent:
         whole.update(repr((self.name, self.grid.describe(), numbers, position)).encode())
         whole.update(b"" if self._stage is None else repr(self._stage).encode())
         whole.update(b"flies" if isinstance(self._chooser, SegmentSampler) else b"")
+        whole.update(b"" if self._dwells is None else repr(self._dwells.longest).encode())
         whole.update(np.ascontiguousarray(request.pending).tobytes())
         whole.update(self.observations.fingerprint())
         return whole.hexdigest()[:16]
 
 
 def _observation(number: Any, row: Any, column: Any, *values: Any) -> Observation:
-    value, *others = (np.nan if each is None else float(each) for each in values)
+    value, *others = map(_number, values)
     return Observation(int(number), int(row), int(column), value, tuple(others))
+
+
+def _number(told: Any) -> float:
+    return np.nan if told is None else float(told)

@@ -82,6 +82,48 @@ def kept_lengths(lengths: NDArray[np.int64], index: NDArray[np.int64]) -> NDArra
     return np.diff(np.concatenate([[0], broken, [len(index)]]))
 
 
+def segment_dwells(dwells: ArrayLike | None, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(S,) dwells of segments; 1 each where not given.  Whether they make sense the guard says.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each segment.
+    """
+    if dwells is None:
+        return np.ones(len(lengths))
+    found = np.asarray(dwells, dtype=np.float64).reshape(-1)
+    if len(found) != len(lengths):
+        raise ValueError(f"{len(lengths)} segments came with {len(found)} dwells: give one each")
+    return found
+
+
+def dwells_at(
+    dwells: NDArray[np.float64],
+    lengths: NDArray[np.int64],
+    index: NDArray[np.int64],
+    kept: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """(T,) dwells of the segments of what is kept of a batch, or of its pixels in another order.
+
+    Parameters
+    ----------
+    dwells, lengths : (S,) ndarray
+        As they were.
+    index : (K,) ndarray of int64
+        Where the pixels stood in the batch.
+    kept : (T,) ndarray of int64
+        The lengths of their segments now.
+
+    Examples
+    --------
+    >>> lengths, index = np.array([1, 4]), np.array([0, 1, 3, 4])
+    >>> dwells_at(np.array([2.0, 8.0]), lengths, index, kept_lengths(lengths, index)).tolist()
+    [2.0, 8.0, 8.0]
+    """
+    return np.repeat(dwells, lengths)[index][np.cumsum(kept) - kept]
+
+
 def inner(lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(K,) True of the pixels between the ends of a segment, which are flown over in any case."""
     ends = np.cumsum(lengths)

@@ -68,4 +68,5 @@ def _as_if_measured(scan: SparseScan, taken: NDArray[np.bool_]) -> SparseScan:
         scan,
         pixels=np.concatenate([scan.pixels, pending]),
         values=np.concatenate([scan.values, values]),
+        exposures=None,
     )

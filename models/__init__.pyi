@@ -18,7 +18,7 @@ from .metrics import nrmse, psnr, ssim
 from .motor_gp import MotorGP
 from .motor_gp_fit import MotorHyperparameters
 from .motor_gp_posterior import MotorPosterior
-from .noise_aware import NoiseAwareMap, noise_aware
+from .noise_aware import NoiseAwareMap, foretold_counts, noise_aware
 from .raster_gp import RasterGP
 from .raster_gp_kernel import GPHyperparameters
 from .reconstruct import (
@@ -62,6 +62,7 @@ __all__ = [
     "choose_with_botorch",
     "doubt",
     "expected_nrmse",
+    "foretold_counts",
     "improvement",
     "inverse_distance",
     "kriged",

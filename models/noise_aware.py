@@ -51,7 +51,8 @@ def noise_aware(scan: SparseScan, *, counts_per_unit: float = 1.0) -> NoiseAware
     scan : SparseScan
         With a measured pixel or more.
     counts_per_unit : float
-        How many detector counts a value of 1 stands for, above 0: 1 for raw counts.
+        How many detector counts a value of 1 stands for in a nominal dwell, above 0: 1 for raw
+        counts.  A pixel that the scan counted for longer has so many times more.
 
     Raises
     ------
@@ -82,6 +83,33 @@ def noise_aware_at(
     return _between(scan, pixels, *_shrunk(scan, counts_per_unit))
 
 
+def foretold_counts(
+    scan: SparseScan, pixels: NDArray[np.int64], *, counts_per_unit: float = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(U,) rates foretold by the neighbours of (U, 2) pixels, and (U,) squares of their error.
+
+    Of a measured pixel, too, by its neighbours alone; the errors are against the noiseless rate.
+
+    Raises
+    ------
+    ValueError
+        If nothing has been measured.
+    """
+    kept, shrunk, deviation2, variance = _shrunk(scan, counts_per_unit)
+    others = _others(nearest_measured(scan, pixels, neighbours=NEIGHBOURS + 1))
+    squares = _structure(others, deviation2, variance) + _carried(others, kept**2 * variance)
+    return others.mean_of(shrunk), squares
+
+
+def _others(around: Neighbours) -> Neighbours:
+    """One neighbour less of each pixel: itself, where it has been measured; else the farthest."""
+    if around.indices.shape[1] < 2:
+        return around
+    itself = around.distances[:, :1] == 0
+    indices = np.where(itself, around.indices[:, 1:], around.indices[:, :-1])
+    return Neighbours(indices, np.where(itself, around.distances[:, 1:], around.distances[:, :-1]))
+
+
 def _between(
     scan: SparseScan,
     pixels: NDArray[np.int64],
@@ -92,33 +120,44 @@ def _between(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(U,) estimates and variances at unmeasured pixels."""
     nearest = nearest_measured(scan, pixels, neighbours=NEIGHBOURS)
-    # What noise does not explain; averaged first, as cutting each at 0 would bias the mean.
-    structure = np.maximum(nearest.mean_of(deviation2 - NOISE_WEIGHT * variance), 0.0)
-    return nearest.mean_of(shrunk), structure + _carried(nearest, kept**2 * variance)
+    squares = _structure(nearest, deviation2, variance) + _carried(nearest, kept**2 * variance)
+    return nearest.mean_of(shrunk), squares
+
+
+def _structure(
+    neighbours: Neighbours, deviation2: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(U,) what noise does not explain; averaged first, as cutting each at 0 would bias it."""
+    return np.maximum(neighbours.mean_of(deviation2 - NOISE_WEIGHT * variance), 0.0)
 
 
 def _shrunk(scan: SparseScan, counts_per_unit: float) -> tuple[NDArray[np.float64], ...]:
     """(P,) share kept, shrunk values, squared deviations from the prediction, variances."""
-    values = scan.values
+    values, counts = scan.values, counts_per_unit * scan.times
     if len(values) < 2:
         nothing = np.zeros_like(values)
-        return nothing + 1, values, nothing, _variance(values, counts_per_unit)
+        return nothing + 1, values, nothing, _variance(values, counts)
     around = nearest_measured(scan, scan.pixels, neighbours=ENERGY_OVER)
     near = slice(1, NEIGHBOURS + 1)
     others = Neighbours(around.indices[:, near], around.distances[:, near])
     predicted = others.mean_of(values)
     deviation2 = (values - predicted) ** 2
-    energy = deviation2[around.indices].mean(axis=1)
     level = values[around.indices[:, : NEIGHBOURS + 1]].mean(axis=1)
-    rough = predicted + _kept(_variance(level, counts_per_unit), energy) * (values - predicted)
-    variance = _variance(rough, counts_per_unit)
+    expected = _variance(level, counts)
+    energy = deviation2[around.indices].mean(axis=1)
+    if scan.exposures is not None:  # the noise of its own time in place of its neighbours'
+        energy += NOISE_WEIGHT * (expected - expected[around.indices].mean(axis=1))
+    rough = predicted + _kept(expected, energy) * (values - predicted)
+    variance = _variance(rough, counts)
     kept = _kept(variance, energy)
     return kept, predicted + kept * (values - predicted), deviation2, variance
 
 
-def _variance(level: NDArray[np.float64], counts_per_unit: float) -> NDArray[np.float64]:
-    """(P,) variances of counts where so many are expected, at least that of one count."""
-    return np.maximum(level, 1 / counts_per_unit) / counts_per_unit
+def _variance(
+    level: NDArray[np.float64], counts: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """(P,) variances of rates told by counts, so many for a rate of 1; at least that of one."""
+    return np.maximum(level, 1 / counts) / counts
 
 
 def _kept(variance: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,12 +22,16 @@ class SparseScan:
         What the detector read there, finite, in its own units.
     others : tuple of (P,) ndarray of float64
         The same of its further channels, where several are to be mapped together.
+    exposures : (P,) ndarray of float64, optional
+        How long each pixel has been counted in all, in the scan's nominal dwells; 1 everywhere
+        where not given.  Values are rates, and do not grow with it.
     """
 
     shape: tuple[int, int]
     pixels: NDArray[np.int64]
     values: NDArray[np.float64]
     others: tuple[NDArray[np.float64], ...] = ()
+    exposures: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, shape: tuple[int, int], pixels: ArrayLike, values: ArrayLike) -> SparseScan:
@@ -73,7 +77,8 @@ class SparseScan:
     def first(self, num: int) -> SparseScan:
         """The scan as it was after ``num`` points."""
         others = tuple(values[:num] for values in self.others)
-        return SparseScan(self.shape, self.pixels[:num], self.values[:num], others)
+        exposures = None if self.exposures is None else self.exposures[:num]
+        return SparseScan(self.shape, self.pixels[:num], self.values[:num], others, exposures)
 
     @property
     def channels(self) -> tuple[SparseScan, ...]:
@@ -81,10 +86,18 @@ class SparseScan:
         if not self.others:
             return (self,)
         every = (self.values, *self.others)
-        return tuple(SparseScan(self.shape, self.pixels, values) for values in every)
+        counted = self.exposures
+        return tuple(
+            SparseScan(self.shape, self.pixels, values, exposures=counted) for values in every
+        )
+
+    @property
+    def times(self) -> NDArray[np.float64] | float:
+        """(P,) nominal dwells for which each pixel has been counted; 1 where all are alike."""
+        return 1.0 if self.exposures is None else self.exposures
 
     def extends(self, other: SparseScan) -> bool:
-        """Whether this begins with the same points and values, in the same order."""
+        """Whether this begins with the same points, values and exposures, in the same order."""
         known = len(other.values)
         return (
             self.shape == other.shape
@@ -93,4 +106,10 @@ class SparseScan:
             and np.array_equal(self.values[:known], other.values)
             and all(map(np.array_equal, (v[:known] for v in self.others), other.others))
             and np.array_equal(self.pixels[:known], other.pixels)
+            and self._counted_as_long(other)
         )
+
+    def _counted_as_long(self, other: SparseScan) -> bool:
+        if self.exposures is None or other.exposures is None:
+            return self.exposures is other.exposures
+        return np.array_equal(self.exposures[: len(other.exposures)], other.exposures)

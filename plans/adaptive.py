@@ -267,7 +267,12 @@ def adaptive_scan(
         exposures = Exposures(watch and watch.begin)
         planned = rule.budget(grid.size) or grid.size
         decider = Decider(
-            advisor, reader, rule, size, exposure=dwell or 0.0, made=lambda: exposures.made
+            advisor,
+            reader,
+            rule,
+            size,
+            exposure=dwell or 0.0,
+            made=lambda: (exposures.made, exposures.dose),
         )
         ears = Ears(inbox or Inbox(), logbook, decider, advisor, approval, decision_timeout)
         measurement = Measurement(

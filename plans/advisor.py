@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import AgentServer, Decision, Guard, Observation, Zone, kept_lengths
+from ..agent import AgentServer, Decision, Guard, Observation, Zone, dwells_at, kept_lengths
 from ..workers import Caller, WorkerDiedError
 from .batch import Batch, Pixels
 
@@ -31,7 +31,7 @@ class Question:
         What has been observed, revisions included.
     taken : (M, N) ndarray of bool
         Pixels that have been measured (with or without a usable value), are on their way, or have
-        been given up.
+        been given up; those with a value only where the guard lets none be measured again.
     pending : (Q, 2) ndarray of int64
         Targets on their way, in the order of the visit.
     unavailable : (V, 2) ndarray of int64
@@ -208,13 +208,15 @@ class Advisor:
     def vet(self, question: Question, decision: Decision) -> Batch:
         """Let through of a decision what the guard lets through."""
         verdict = self.guard(question.zones).vet(
-            decision.pixels, question.taken, question.num, decision.lengths
+            decision.pixels, question.taken, question.num, decision.lengths, decision.dwells
         )
+        lengths = kept_lengths(decision.lengths, verdict.index)
         vetted = replace(
             decision,
             pixels=verdict.pixels,
             scores=decision.scores[verdict.index],
-            lengths=kept_lengths(decision.lengths, verdict.index),
+            lengths=lengths,
+            dwells=dwells_at(decision.dwells, decision.lengths, verdict.index, lengths),
         )
         refusals = ", ".join(f"{n} {why}" for why, n in verdict.refused.items())
         note = f"guard refused {refusals}" if refusals else ""
@@ -234,8 +236,9 @@ def _named(agent: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _arguments(question: Question, since: int) -> Sequence[Any]:
-    log = [_to_json(entry) for entry in question.log[since:]]
-    return log, question.num, question.unavailable.tolist(), question.number
+    fresh = question.log[since:]
+    log, exposures = [_to_json(entry) for entry in fresh], [entry.exposure for entry in fresh]
+    return log, question.num, question.unavailable.tolist(), question.number, exposures
 
 
 def _to_json(entry: Observation) -> list[float | None]:

@@ -50,7 +50,9 @@ class Batch:
     given_up: bool = False
     at: float = field(default_factory=time.time)
 
-    def data(self, length: int, waited_ms: float, heard: int, exposures: int) -> dict[str, Any]:
+    def data(
+        self, length: int, waited_ms: float, heard: int, exposures: int, dose: float
+    ) -> dict[str, Any]:
         """What the event says: what was chosen, why, from what, how long it took.
 
         Parameters
@@ -64,6 +66,8 @@ class Batch:
             Length of the observation log when it was read: a catalog keeps no order of streams.
         exposures : int
             How many exposures had been made by then, repeated ones included.
+        dose : float
+            Their time, in the scan's nominal dwells.
         """
         decision = self.decision
         return {
@@ -72,6 +76,7 @@ class Batch:
             "columns": _padded(decision.pixels[:, 1], length, -1),
             "scores": _padded(decision.scores, length, np.nan),
             "lengths": _padded(decision.lengths, length, 0),
+            "dwells": _padded(decision.dwells, length, np.nan),
             "count": len(decision.pixels),
             "asked": self.asked,
             "refused": self.refused,
@@ -83,6 +88,7 @@ class Batch:
             "told": self.told,
             "heard": heard,
             "exposures": exposures,
+            "dose": dose,
             "digest": decision.digest,
             **{key: getattr(decision, key) for key in EXPECTATION},
             "ms": decision.ms,
@@ -127,7 +133,7 @@ def data_keys(length: int, source: str) -> dict[str, DataKey]:
             "exposures",
             "stop",
         ),
-        ("number", "<f8", 0): (*EXPECTATION, "ms", "cpu_ms", "waited_ms"),
+        ("number", "<f8", 0): (*EXPECTATION, "dose", "ms", "cpu_ms", "waited_ms"),
         ("array", "<i8", 1): (
             "rows",
             "columns",
@@ -135,7 +141,7 @@ def data_keys(length: int, source: str) -> dict[str, DataKey]:
             "pending_rows",
             "pending_columns",
         ),
-        ("array", "<f8", 1): ("scores",),
+        ("array", "<f8", 1): ("scores", "dwells"),
     }
     text = DataKey(source=source, dtype="string", shape=[])
     numbers = {

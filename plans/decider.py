@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from bluesky.protocols import Reading
 from event_model import DataKey
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..agent import (
     EventReader,
@@ -54,7 +54,8 @@ class Decider:
     exposure : float
         Seconds of beam of one exposure.
     made : callable, optional
-        Tells how many exposures have been made; by default as many as there are events.
+        Tells how many exposures have been made, and their nominal dwells; by default as many as
+        there are events.
     name : str
 
     Notes
@@ -73,7 +74,7 @@ class Decider:
         batch: int,
         *,
         exposure: float = 0.0,
-        made: Callable[[], int] | None = None,
+        made: Callable[[], tuple[int, float]] | None = None,
         name: str = "decision",
     ) -> None:
         self.name = name
@@ -81,7 +82,7 @@ class Decider:
         self.hints: dict[str, Any] = {"fields": []}
         self._advisor, self._reader, self._until = advisor, reader, until
         self._size, self._exposure = batch, exposure
-        self._made = made or (lambda: len(reader.observations))
+        self._made = made or (lambda: (len(reader.observations), float(len(reader.observations))))
         self._future: Future[Batch] | None = None
         self._triggered = False
         self._waiting: float | None = None  # since, seconds since 1970
@@ -90,7 +91,7 @@ class Decider:
         self._attempts: Counter[tuple[int, int]] = Counter()
         self._began = time.monotonic()
         self._seconds_before = 0.0
-        self._points = self._length_at_last_gain = 0
+        self._taught = self._length_at_last_gain = 0
         self._orders, self._asked_under = Orders({}), Orders({})
         self._injected = 0  # pixels of people's that have had their turn
         self.batch: Batch | None = None  # that is being measured
@@ -174,7 +175,7 @@ class Decider:
 
     def objections(self, pixels: Sequence[Sequence[int]], *, again: bool = False) -> list[str]:
         """What the guard has against targets; measured ones it lets pass only if ``again``."""
-        taken = self._reader.observations.scan(self.grid.shape).mask & (not again)
+        taken = self._measured() & (not again)
         return list(self.guard.vet(_pixels(pixels), taken, len(pixels)).refused)
 
     def place(self, goal: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -202,11 +203,11 @@ class Decider:
         self._attempts = Counter(map(tuple, targets))
         # patience begins anew: what was wrong may have been mended
         known = self._reader.observations
-        self._points, self._length_at_last_gain = known.points, len(known)
+        self._taught, self._length_at_last_gain = known.taught, len(known)
 
     def answer_at(self, moment: Moment) -> Future[Batch] | None:
         """Answer as at a moment of the past; None where the stop rule left no point then."""
-        reader = EventReader(self._reader.grid, self._reader.keys)
+        reader = EventReader(self._reader.grid, self._reader.keys, counted=self._reader.counted)
         reader.recall(moment.log, moment.interventions)
         past = copy.copy(self)
         past.recall(moment.decisions, reader=reader)
@@ -248,7 +249,7 @@ class Decider:
         """The decision as an event: what was chosen, why, from what, how long it took."""
         batch = self._read()
         waited = max(0.0, batch.at - (self._waiting or batch.at))
-        data = batch.data(self._size, waited * 1e3, len(self._reader.observations), self._made())
+        data = batch.data(self._size, waited * 1e3, len(self._reader.observations), *self._made())
         return {f"{self.name}_{k}": Reading(value=v, timestamp=batch.at) for k, v in data.items()}
 
     def describe(self) -> dict[str, DataKey]:
@@ -279,21 +280,21 @@ class Decider:
             points=observations.points + pending,
             pixels=self._reader.grid.size,
             seconds=time.monotonic() - self._began,
-            exposure=self._made() * self._exposure,
+            exposure=self._made()[1] * self._exposure,
             estimates=self._estimates,
         )
 
     def _points_in_vain(self) -> int:
-        """How many of the latest events in a row, each counted once, gave no new pixel."""
+        """How many of the latest events in a row, each counted once, taught nothing new."""
         observations = self._reader.observations
-        if observations.points != self._points:
-            self._points, self._length_at_last_gain = observations.points, len(observations)
+        if observations.taught != self._taught:
+            self._taught, self._length_at_last_gain = observations.taught, len(observations)
         return len({entry.id for entry in observations.log[self._length_at_last_gain :]})
 
     def _question(self, pending: Pixels, num: int) -> Question:
         observations = self._reader.observations
-        taken = observations.scan(self._reader.grid.shape).mask
-        given_up = [p for p, n in self._attempts.items() if n >= MOST_ATTEMPTS and not taken[p]]
+        taken, known = self._measured(), observations.scan(self._reader.grid.shape).mask
+        given_up = [p for p, n in self._attempts.items() if n >= MOST_ATTEMPTS and not known[p]]
         given_up += sorted(self.orders.rejected)
         zones = self._zones()
         kept_out = np.argwhere(self.guard.forbidden()) if zones else ()
@@ -313,6 +314,11 @@ class Decider:
             self.orders.agent,
         )
 
+    def _measured(self) -> NDArray[np.bool_]:
+        """(M, N) pixels that may not be targets as they have a value: none where these add up."""
+        scan = self._reader.observations.scan(self.grid.shape)
+        return scan.mask & (not self.guard.repeats)
+
     def _zones(self) -> tuple[Zone, ...]:
         return tuple(keep_out_zones(list(self.orders.zones.values())))
 
@@ -325,12 +331,13 @@ class Decider:
         wanted = self._wanted()[: self._size if left is None else max(1, min(left, self._size))]
         question = self._question(_pixels(()), len(wanted))
         # A person may want again what gave nothing, or was given up.
-        question = replace(question, taken=self._reader.observations.scan(self.grid.shape).mask)
+        question = replace(question, taken=self._measured())
         decision = replace(
             self._last_word("").decision,
             pixels=_pixels(wanted),
             scores=np.full(len(wanted), np.nan),
             lengths=None,
+            dwells=None,
             source=INJECTED,
         )
         # Where the guard lets nothing through, the agent goes on.

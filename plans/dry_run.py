@@ -272,7 +272,7 @@ def _bytes(devices: Sequence[Any], points: int, batch: int) -> int:
                 f"{device.name} is read asynchronously: a dry run reads ophyd's devices only"
             )
         data.update({key: each["value"] for key, each in reading.items()})
-    decision = last_word(0, "", seen=0, expected_error=0.0).data(batch, 0.0, 0, 0)
+    decision = last_word(0, "", seen=0, expected_error=0.0).data(batch, 0.0, 0, 0, 0.0)
     decisions = -(-points // batch) + 1
     return points * _line(data) + decisions * _line(
         {f"decision_{k}": v for k, v in decision.items()}

@@ -85,13 +85,23 @@ class Exposures:
     ----------
     begun : callable, optional
         Called as each one begins.
+
+    Attributes
+    ----------
+    made : int
+        How many.
+    dose : float
+        Their time, in nominal dwells.
+    dwell : float
+        That of those to come, in nominal dwells.
     """
 
     parent = None
     name = "exposures"
 
     def __init__(self, begun: Callable[[], None] | None = None) -> None:
-        self.made = 0
+        self.made, self.dose = 0, 0.0
+        self.dwell = 1.0
         self._begun = begun
 
     def trigger(self) -> FutureStatus:
@@ -101,6 +111,7 @@ class Exposures:
     def set(self, number: int) -> FutureStatus:
         """Count so many that are about to begin one after the other."""
         self.made += number
+        self.dose += number * self.dwell
         if self._begun is not None:
             self._begun()
         return finished()

@@ -59,7 +59,8 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
     recheck = yield from _recheck(past, decider)
     interruption = past.interruption(run.ahead)
     reader.recall(past.log, past.interventions)
-    run.measurement.exposures.made = past.exposures
+    exposures = run.measurement.exposures
+    exposures.made, exposures.dose = past.exposures, past.dose
     decider.recall(past.made, past.seconds)
     if interruption is not None and interruption.asked is not None:
         decider.ask_again(interruption.asked)

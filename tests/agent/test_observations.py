@@ -18,6 +18,7 @@ entries = st.lists(
         st.integers(-1, 3),
         st.sampled_from([1.0, 2.5, -3.0, math.nan, math.inf]),
         others=st.just(()),
+        exposure=st.just(1.0),
     ),
     max_size=40,
 )
