@@ -25,9 +25,13 @@ class Gains:
         Of the map as it is.
     unit : float
         2 to the power of score and unit is in squares of the values' unit.
+    changes : (I, J) ndarray of int64, optional
+        How often each tile of 16 x 16 pixels has changed, where ``score`` and ``near`` are arrays
+        that are brought up to date in place: tiles that did not change are then not looked at.
     """
 
     score: NDArray[np.float32]
     near: NDArray[np.int32]
     estimate: ErrorEstimate
     unit: float = 0.0
+    changes: NDArray[np.int64] | None = None

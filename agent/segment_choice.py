@@ -11,17 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .gains import Gains
-from .segment_search import (
-    PIECE,
-    TILE,
-    cover,
-    demand,
-    nothing_covered,
-    renew_tiles,
-    restore,
-    search_stale,
-    take,
-)
+from .segment_maps import SegmentMaps, cover, nothing_covered, reach_of, renew, restore
+from .segment_search import Bounds, Price, demand, search_stale, take
 from .stage_time import StageTime
 
 STEPS = 4  # of an octave of the price: finer ones choose no better
@@ -64,21 +55,6 @@ class Flown:
 
 
 @dataclass(eq=False)
-class _Price:
-    """The best segment in every piece of every line at one price."""
-
-    prices: NDArray[np.float64]
-    best: tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]
-    seen: NDArray[np.int64]
-
-    @classmethod
-    def empty(cls, shape: tuple[int, int], prices: NDArray[np.float64]) -> _Price:
-        net = np.full(shape, -np.inf, dtype=np.float32)
-        begin, last = np.full(shape, -1, np.int32), np.full(shape, -1, np.int32)
-        return cls(prices, (net, begin, last), np.zeros(shape, dtype=np.int64))
-
-
-@dataclass(eq=False)
 class SegmentChoice:
     """Chooses the segments of a batch.
 
@@ -88,32 +64,29 @@ class SegmentChoice:
 
     Parameters
     ----------
-    shape : (2,) tuple of int
+    barred : (M, N) ndarray of bool
+        May not be flown over.
     stage : StageTime
         In pixels.
     """
 
-    shape: tuple[int, int]
+    barred: NDArray[np.bool_]
     stage: StageTime
-    _now: int = 1
     _hint: dict[int, int] = field(default_factory=dict)
-    _kept: dict[tuple[int, int], _Price] = field(default_factory=dict)
+    _kept: dict[tuple[int, int], Price] = field(default_factory=dict)
+    _bounds: dict[int, Bounds] = field(default_factory=dict)
+    _score: NDArray[np.float32] | None = None
+    _changes: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        rows, columns = self.shape
-        tiles = (-(-rows // TILE), -(-columns // TILE))
-        pieces = -(-max(rows, columns) // PIECE)
-        self._score = np.full(self.shape, -np.inf, dtype=np.float32)
-        self._near = np.zeros(self.shape, dtype=np.int32)
-        self._maps = np.zeros(self.shape, np.float32), np.zeros(self.shape, np.int32)
-        self._far = np.zeros(tiles, dtype=np.int32)
-        self._stamps = np.ones((rows + columns, pieces), dtype=np.int64)
-        self._barred = np.zeros(self.shape, dtype=np.bool_)
-        self._barred_pixels = np.empty((0, 2), dtype=np.int64)
+        self._maps = SegmentMaps.empty(self.shape)
 
-    def choose(
-        self, gains: Gains, room: int, pending: NDArray[np.int64], barred: NDArray[np.int64]
-    ) -> Flown:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the raster."""
+        return (self.barred.shape[0], self.barred.shape[1])
+
+    def choose(self, gains: Gains, room: int, pending: NDArray[np.int64]) -> Flown:
         """Choose segments of up to ``room`` pixels in all.
 
         Parameters
@@ -122,56 +95,34 @@ class SegmentChoice:
         room : int
         pending : (Q, 2) ndarray of int64
             Count as measured.
-        barred : (B, 2) ndarray of int64
-            May not be flown over.
         """
-        self._follow(gains, barred)
-        old = nothing_covered()
-        now = self._tick()
+        renew(self._changed(gains), gains.score, gains.near, self.barred, self._maps)
+        old, reach = nothing_covered(), reach_of(self._maps)
         for line, first, last in _runs(pending, self.shape):
-            cover(line, first, last, self._maps, self._far, self._stamps, now, old)
-        found, scores = self._fill(room, old)
-        restore(self._maps, self._stamps, self._tick(), old)
+            cover(line, first, last, self._maps, reach, old)
+        found, scores = self._fill(room, reach, old)
+        restore(self._maps, old)
         return Flown(_ends(found, self.shape[0]), scores * 2.0**gains.unit)
 
-    def _follow(self, gains: Gains, barred: NDArray[np.int64]) -> None:
-        now = self._tick()
-        if not np.array_equal(barred, self._barred_pixels):
-            for pixels in (self._barred_pixels, barred):
-                self._score[pixels[:, 0], pixels[:, 1]] = np.nan  # to be looked at again
-            self._barred[:] = False
-            self._barred[barred[:, 0], barred[:, 1]] = True
-            self._barred_pixels = barred.copy()
-        renew_tiles(
-            gains.score,
-            gains.near,
-            self._score,
-            self._near,
-            self._maps,
-            self._far,
-            self._stamps,
-            now,
-        )
+    def _changed(self, gains: Gains) -> NDArray[np.int64]:
+        """(T, 2) tiles to look at again: all, unless these are the maps of before."""
+        tiles = np.ones(self._maps.far.shape, dtype=bool)
+        if gains.changes is not None and gains.score is self._score and self._changes is not None:
+            tiles = gains.changes != self._changes
+        self._score = gains.score
+        self._changes = None if gains.changes is None else gains.changes.copy()
+        return np.argwhere(tiles)
 
-    def _fill(self, room: int, old: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _fill(
+        self, room: int, reach: int, old: Any
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Segments at the price that fits, then at lower ones while there is room."""
         found, scores = np.empty((0, 3), dtype=np.int64), np.empty(0)
         octave = room.bit_length()
         level = self._fitting(room, octave)
         for step in range(level, level - LOWERED, -1):
             price = self._at(step, octave)
-            more, worth = take(
-                room - len(scores),
-                self._maps,
-                self._far,
-                self._barred,
-                price.prices,
-                self._stamps,
-                price.seen,
-                price.best,
-                self._tick(2),
-                old,
-            )
+            more, worth = take(room - len(scores), self._maps, price, reach, old)
             found, scores = np.concatenate([found, more]), np.concatenate([scores, worth])
             if len(scores) >= room or (len(more) and step < level):
                 break
@@ -179,10 +130,10 @@ class SegmentChoice:
 
     def _fitting(self, room: int, octave: int) -> int:
         """The highest price at which enough is worth it, from wherever one begins to look."""
-        wanted, rows = SUPPLY * room, self.shape[0]
+        wanted = SUPPLY * room
 
         def suffices(level: int) -> bool:
-            return demand(self._at(level, octave).best, rows) >= wanted
+            return demand(self._at(level, octave)) >= wanted
 
         ceiling = self._ceiling()
         found = highest(suffices, ceiling - CHEAPEST, ceiling, self._hint.get(octave, ceiling - 40))
@@ -192,19 +143,20 @@ class SegmentChoice:
     def _ceiling(self) -> int:
         """A price at which nothing is worth it."""
         least = min(max(self.stage.dwell, 1.0 / speed) for speed in self.stage.speed)
-        worth = float(self._maps[0].max())
+        worth = float(self._maps.top.max())
         return math.ceil(STEPS * math.log2(worth / least)) + 1 if worth > 0 else 0
 
-    def _at(self, level: int, octave: int) -> _Price:
+    def _at(self, level: int, octave: int) -> Price:
         """Give the best segments at a price, searched where something has changed."""
         key = (level, octave)
         price = self._kept.pop(key, None)
         if price is None:
-            price = _Price.empty(self._stamps.shape, self._prices(level, octave))
+            bounds = self._bounds.setdefault(octave, Bounds.of(self._maps))
+            price = Price.of(level, self._prices(level, octave), bounds)
         self._kept[key] = price
         while len(self._kept) > KEPT:
             self._kept.pop(next(iter(self._kept)))
-        search_stale(self._maps, self._barred, price.prices, self._stamps, price.seen, price.best)
+        search_stale(self._maps, price)
         return price
 
     def _prices(self, level: int, octave: int) -> NDArray[np.float64]:
@@ -221,10 +173,6 @@ class SegmentChoice:
             a_line = stage.line(10, 10, axis)[0] - 10 * a_bin
             costs.append((a_bin, a_line + hop, stage.exposure + hop))
         return np.array(costs) * 2.0 ** (level / STEPS)
-
-    def _tick(self, steps: int = 1) -> int:
-        self._now += steps
-        return self._now
 
 
 def highest(suffices: Callable[[int], bool], lowest: int, ceiling: int, hint: int) -> int:

@@ -44,9 +44,7 @@ class SegmentSampler:
         """Lines to begin with, as `flown_start`; None where points are better, or alone chosen."""
         if not hasattr(self._sampler, "gains"):
             return None
-        barred = np.zeros(shape, dtype=np.bool_)
-        barred[self._blocked[:, 0], self._blocked[:, 1]] = True
-        return flown_start(shape, self._stage, most, barred)
+        return flown_start(shape, self._stage, most, self._barred(shape))
 
     def choose(self, request: Request) -> Choice:
         """Choose up to ``request.num`` pixels, on segments as a rule."""
@@ -56,9 +54,9 @@ class SegmentSampler:
             return self._points(request)
         gains = ask(request)
         if self._segments is None:
-            self._segments = SegmentChoice(request.scan.shape, self._stage)
+            self._segments = SegmentChoice(self._barred(request.scan.shape), self._stage)
         pending = request.pending[len(self._blocked) :]
-        flown = self._segments.choose(gains, request.num, pending, self._blocked)
+        flown = self._segments.choose(gains, request.num, pending)
         if flown.lengths[flown.lengths > 1].sum() < SEGMENTS * max(1, flown.lengths.sum()):
             return self._points(request)
         e = gains.estimate
@@ -68,8 +66,14 @@ class SegmentSampler:
         """Compile what is compiled when first used."""
         near = np.full((24, 24), 4, dtype=np.int32)
         gains = Gains(np.zeros((24, 24), dtype=np.float32), near, ErrorEstimate(0))
-        flown = SegmentChoice((24, 24), self._stage).choose(gains, 30, NOWHERE, NOWHERE)
+        barred = np.zeros((24, 24), dtype=np.bool_)
+        flown = SegmentChoice(barred, self._stage).choose(gains, 30, NOWHERE)
         flown_order(flown.pixels, flown.lengths, (0, 0), self._stage)
+
+    def _barred(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        barred = np.zeros(shape, dtype=np.bool_)
+        barred[self._blocked[:, 0], self._blocked[:, 1]] = True
+        return barred
 
     def _points(self, request: Request) -> Choice:
         most = largest_batch(self._stage, request.scan.shape)

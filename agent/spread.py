@@ -105,7 +105,8 @@ def gains_from(tested: TestedMap, request: Request) -> Gains:
     estimate = ErrorEstimate(len(request.scan.values), error_map.expected_nrmse)
     if len(request.audited):
         estimate = tested.error_estimate(request.audited)
-    return Gains(error_map.score, error_map.near, estimate, error_map.unit)
+    e = error_map
+    return Gains(e.score, e.near, estimate, e.unit, e.changes)
 
 
 def rehearse(sampler: Sampler) -> None:

@@ -79,11 +79,17 @@ class ErrorChannel:
         prefix = prefix_of(len(scan.values))
         if extends and self._varied and prefix == self._prefix:
             return True
-        before = self.scale, self._trust, self.weight
+        before = self._matters()
         self._prefix = prefix
         self.scale, self._varied = scale_of(scan.values)
         self._weigh(scan)
-        return extends and (self.scale, self._trust, self.weight) == before
+        return extends and self._matters() == before
+
+    def _matters(self) -> tuple[float, ...]:
+        """What all pixels hang on; the values' range only where it floors the normaliser."""
+        exponent, offset, reach = self.scale
+        floor = reach if self._scoring.flatness > 0 else 0.0
+        return exponent, offset, floor, self._trust, self.weight
 
     def write(self, pixels: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Put readings into the map."""

@@ -81,6 +81,7 @@ class ErrorMap:
         )
         self._score = self._scores[0] if channels == 1 else self._scores[0].copy()
         self._best = BestFirst(self._score, self._near, self._scoring.power)
+        self._changes = np.zeros(self._tables.tiles, dtype=np.int64)
 
     def update(self, scan: SparseScan) -> None:
         """Bring everything up to date with a scan of a point or more.
@@ -161,6 +162,11 @@ class ErrorMap:
     def near(self) -> NDArray[np.int32]:
         """(M, N) squared distances of the nearest measured pixel, 0 where measured."""
         return self._near
+
+    @property
+    def changes(self) -> NDArray[np.int64]:
+        """(I, J) how often scores and distances of each tile of 16 x 16 pixels have changed."""
+        return self._changes
 
     @property
     def squared_error(self) -> NDArray[np.float64]:
@@ -251,6 +257,7 @@ class ErrorMap:
     def _settle(self, tiles: NDArray[np.int64]) -> None:
         for channel in self.channels:
             channel.settle(tiles, self._tables.flags)
+        self._changes[tiles[:, 0], tiles[:, 1]] += 1
         self._best.refresh(tiles)
 
 

@@ -38,7 +38,7 @@ def scene(seed: int, shape: tuple[int, int] = (40, 90)) -> Gains:
 
 
 def fresh(shape: tuple[int, int] = (40, 90)) -> SegmentChoice:
-    return SegmentChoice(shape, STAGE)
+    return SegmentChoice(np.zeros(shape, dtype=bool), STAGE)
 
 
 def net_of(gains: Gains, line: np.ndarray, prices: np.ndarray) -> float:
@@ -60,7 +60,7 @@ def lines_of(shape: tuple[int, int]) -> list[tuple[int, np.ndarray]]:
 def test_the_first_segment_is_the_best_of_all_at_its_price(seed: int) -> None:
     shape = (14, 40)
     gains, flight = scene(seed, shape), fresh(shape)
-    found = flight.choose(gains, 60, NOWHERE, NOWHERE)
+    found = flight.choose(gains, 60, NOWHERE)
     level = flight._hint[(60).bit_length()]
     prices = flight._prices(level, (60).bit_length())
     measured = gains.near == 0
@@ -79,7 +79,7 @@ def test_the_first_segment_is_the_best_of_all_at_its_price(seed: int) -> None:
 def test_segments_stay_in_the_room_and_end_where_nothing_was_measured(seed: int) -> None:
     gains, flight = scene(seed), fresh()
     pending = np.argwhere(np.random.default_rng(seed).random((40, 90)) < 0.01)
-    found = flight.choose(gains, 200, pending, NOWHERE)
+    found = flight.choose(gains, 200, pending)
     assert 100 < len(found.pixels) <= 200
     assert len(found.scores) == len(found.pixels)
     taken = gains.near == 0
@@ -98,15 +98,15 @@ def test_what_is_kept_from_before_changes_no_choice(seed: int, room: int) -> Non
     one, other, flight = scene(seed), scene(seed + 1), fresh()
     pending = np.argwhere(rng.random((40, 90)) < 0.01)
     for gains, ahead in ((one, NOWHERE), (other, pending), (one, pending), (one, NOWHERE)):
-        found = flight.choose(gains, room, ahead, NOWHERE)
-        again = fresh().choose(gains, room, ahead, NOWHERE)
+        found = flight.choose(gains, room, ahead)
+        again = fresh().choose(gains, room, ahead)
         np.testing.assert_array_equal(found.ends, again.ends)
         np.testing.assert_array_equal(found.scores, again.scores)
 
 
 def test_nothing_is_flown_over_that_is_barred() -> None:
-    gains, wall = scene(5), np.argwhere(np.arange(90)[None] % 9 == np.zeros((40, 1)))
-    found = fresh().choose(gains, 300, NOWHERE, wall)
+    wall = np.arange(90)[None] % 9 == np.zeros((40, 1))
+    found = SegmentChoice(wall, STAGE).choose(scene(5), 300, NOWHERE)
     assert len(found.pixels) > 100
     assert not (found.pixels[:, 1] % 9 == 0).any()
 
@@ -114,9 +114,7 @@ def test_nothing_is_flown_over_that_is_barred() -> None:
 def test_even_detail_between_flown_rows_is_flown_in_whole_rows() -> None:
     measured = np.zeros((96, 160), dtype=bool)
     measured[6::12] = True
-    found = SegmentChoice((96, 160), STAGE).choose(
-        gains_of(np.ones((96, 160)), measured), 480, NOWHERE, NOWHERE
-    )
+    found = fresh((96, 160)).choose(gains_of(np.ones((96, 160)), measured), 480, NOWHERE)
     assert found.lengths.tolist() == [160, 160, 160]
     assert (found.ends[:, 0, 0] == found.ends[:, 1, 0]).all()
 
@@ -147,7 +145,7 @@ def test_where_exposures_are_long_the_points_are_those_of_a_scan_that_does_not_f
 
 def test_where_nothing_is_left_nothing_is_chosen() -> None:
     gains = gains_of(np.ones((20, 30)), np.ones((20, 30), dtype=bool))
-    found = SegmentChoice((20, 30), STAGE).choose(gains, 10, NOWHERE, NOWHERE)
+    found = fresh((20, 30)).choose(gains, 10, NOWHERE)
     assert len(found.ends) == len(found.pixels) == len(found.lengths) == 0
 
 

@@ -63,6 +63,22 @@ def test_a_map_grown_batch_by_batch_equals_one_made_at_once(layers, flatness, sh
     assert len(np.unique(pixels, axis=0)) == truth.size
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_tile_whose_scores_or_distances_change_is_counted_and_others_are_not(channels):
+    truth = np.stack([some_truth((100, 120), seed) for seed in range(channels)], axis=-1)
+    pixels = start(truth.shape[:2], 1, 320)
+    error_map = ErrorMap(truth.shape[:2])
+    for num in (300, 301, 310, 320):
+        before = error_map.changes.copy(), error_map.score.copy(), error_map.near.copy()
+        some = pixels[:num]
+        error_map.update(SparseScan.of(truth.shape[:2], some, truth[tuple(some.T)]))
+        differs = (error_map.score != before[1]) | (error_map.near != before[2])
+        changed = {(row // 16, column // 16) for row, column in np.argwhere(differs).tolist()}
+        counted = set(map(tuple, np.argwhere(error_map.changes != before[0]).tolist()))
+        assert changed <= counted
+        assert num == 300 or len(counted) < 56  # not all tiles
+
+
 def test_the_map_is_the_inverse_distance_one():
     truth = some_truth((31, 44), 5)
     scan = scan_of(truth, start(truth.shape, 2, 140))
