@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ..models import SparseScan, TestedGP
+from ..models import GPChannels, SparseScan, TestedGP
 from .followed import Followed
 from .gains import Gains
 from .low_discrepancy import LowDiscrepancy
@@ -20,7 +21,9 @@ from .spread import FEWEST_COUNTED, checked_counts, rehearse
 class GaussianProcess:
     """Chooses the pixels of the largest deviation, times the local scale to a power.
 
-    Each pixel on its way, and each one chosen before in the batch, counts as measured.
+    Each pixel on its way, and each one chosen before in the batch, counts as measured.  Several
+    channels are mapped together, each by a process of its own: their variances are summed up, each
+    as a share of its channel's.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class GaussianProcess:
         ``boundary`` leaves it out.
     goal : str
         ``map`` for all of it, ``optimum`` for its highest pixels, ``boundary`` for where it
-        crosses the threshold.
+        crosses the threshold; the latter two are of the first channel alone.
     threshold : float, optional
         Of the boundary, in the values' unit.
 
@@ -58,6 +61,11 @@ class GaussianProcess:
         self.threshold = threshold
         self._followed = Followed(self._process)
 
+    @property
+    def several_channels(self) -> bool:
+        """Whether it decides on all channels together: for their maps."""
+        return self.goal == "map"
+
     def warm_up(self) -> None:
         """Compile what is compiled when first used."""
         rehearse(GaussianProcess(self.counts_per_unit or 1.0, self.power))
@@ -65,30 +73,34 @@ class GaussianProcess:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in the values' unit.
 
-        The estimate is of the process's own map.
+        The estimate is of the process's own map.  Of several channels scores have no unit, and the
+        estimate is the mean over those that vary.
         """
         if not len(request.scan.values):
             return LowDiscrepancy().choose(request)
-        gp = self._followed.at(request.scan, request.audited)
+        gps = self._followed.at(request.scan, request.audited)
         counted = max(request.num, FEWEST_COUNTED)
         power = self.power if self.goal != "boundary" else 0.0  # the doubt has the scale already
-        stressed = self._emphasis(gp, request)
-        pixels, scores = gp.choose(
+        stressed = self._emphasis(gps.first, request)
+        pixels, scores = gps.choose(
             request.num, request.pending, counted, power=power, emphasis=stressed
         )
-        return Choice.estimated(pixels, scores, gp.error_estimate)
+        return Choice.estimated(pixels, scores, gps.error_estimate)
 
     def gains(self, request: Request) -> Gains:
         """Give what each pixel is expected to gain, for `SegmentSampler`: variance by area."""
-        gp = self._followed.at(request.scan, request.audited)
-        return gains_of(gp, request, self._emphasis(gp, request))
+        gps = self._followed.at(request.scan, request.audited)
+        return gains_of(gps, request, self._emphasis(gps.first, request))
 
     def surrogate(self, scan: SparseScan) -> TestedGP:
-        """Give the process that this scan makes: mean, deviation and intervals."""
+        """Give the process that this scan's first channel makes: mean, deviation and intervals.
+
+        Of any channel by ``surrogate(scan.channels[k])``.
+        """
         return self._followed.anew(scan)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
-        """(M, N) mean of the process."""
+        """(M, N) mean of the first channel's process."""
         return self.surrogate(scan).mean
 
     def _emphasis(self, gp: TestedGP, request: Request) -> NDArray[np.float64] | None:
@@ -99,15 +111,17 @@ class GaussianProcess:
         return TestedGP(shape, counts_per_unit=self.counts_per_unit)
 
 
-def gains_of(gp: TestedGP, request: Request, stressed: NDArray[np.float64] | None = None) -> Gains:
+def gains_of(
+    gps: GPChannels[Any], request: Request, stressed: NDArray[np.float64] | None = None
+) -> Gains:
     """Variance of each pixel, times what it is stressed by, times the area that it stands for."""
     near = np.square(np.asarray(distance_transform_edt(~request.scan.mask)))
-    deviation = gp.std if stressed is None else gp.std * stressed
+    deviation = gps.std if stressed is None else gps.std * stressed
     unit = 2 * math.frexp(float(deviation.max()))[1]
     with np.errstate(divide="ignore"):
         score = (2.0 * np.log2(deviation) + np.log2(near) - unit).astype(np.float32)
     score[request.scan.mask] = -np.inf
-    return Gains(score, np.rint(near).astype(np.int32), gp.error_estimate, unit)
+    return Gains(score, np.rint(near).astype(np.int32), gps.error_estimate, unit)
 
 
 def checked_power(power: float) -> float:

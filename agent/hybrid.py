@@ -8,9 +8,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import BlendedGP, ErrorMap, SparseScan, Voices, load_error_network
+from ..models import (
+    BlendedGP,
+    ErrorMap,
+    GPChannels,
+    SparseScan,
+    TestedMap,
+    Voices,
+    load_error_network,
+)
 from .error_sampler import GAIN_SHARE, POWER
-from .followed import Followed
+from .followed import Followed, squarable
 from .gains import Gains
 from .gp import checked_power, gains_of
 from .low_discrepancy import LowDiscrepancy
@@ -30,6 +38,9 @@ class Hybrid:
     The map is the process's mean, blended pixel by pixel with the network's own (kriged; of counts
     the noise-aware one) as it would have served best on the tests.
 
+    Several channels are mapped together: either chooses by all of them, and their voices are the
+    mean over the channels.
+
     Parameters
     ----------
     counts_per_unit : float, optional
@@ -48,6 +59,7 @@ class Hybrid:
 
     start = 0.01
     large_batches = True
+    several_channels = True
 
     def __init__(
         self,
@@ -60,6 +72,7 @@ class Hybrid:
         self.weights = weights
         self._layers, self._sha256 = load_error_network(weights)
         self._followed = Followed(self._process)
+        self._foretold: TestedMap | None = None
 
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the weights."""
@@ -72,14 +85,16 @@ class Hybrid:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in the values' unit, NaN of low-discrepancy.
 
-        The estimate is of the blended map.
+        The estimate is of the blended map.  Of several channels scores have no unit, and the
+        estimate is the mean over those that vary.
         """
         if not len(request.scan.values):
             return LowDiscrepancy().choose(request)
-        gp = self._followed.at(request.scan, request.audited)
-        parts = _parts(gp.voices, request)
+        gps = self._followed.at(request.scan, request.audited)
+        foretold = self._network(request.scan)
+        parts = _parts(_voices(gps, foretold), request)
         counted = max(request.num, FEWEST_COUNTED)
-        pixels, scores = gp.error_map.choose(parts[0], request.pending, counted)
+        pixels, scores = foretold.map.choose(parts[0], request.pending, counted)
         scores = np.sqrt(scores)
         if parts[1]:
             even = LowDiscrepancy().choose(_beside(pixels, request, parts[1]))
@@ -87,10 +102,10 @@ class Hybrid:
             scores = np.concatenate([scores, even.scores])
         if left := request.num - len(pixels):
             pending = _beside(pixels, request, left).pending
-            mine = gp.choose(left, pending, counted, power=self.power)
+            mine = gps.choose(left, pending, counted, power=self.power)
             pixels = np.concatenate([pixels, mine[0]])
             scores = np.concatenate([scores, mine[1]])
-        return Choice.estimated(pixels, scores, gp.error_estimate)
+        return Choice.estimated(pixels, scores, gps.error_estimate)
 
     def gains(self, request: Request) -> Gains:
         """Give what each pixel is to gain, for `SegmentSampler`, by the process alone.
@@ -100,16 +115,37 @@ class Hybrid:
         return gains_of(self._followed.at(request.scan, request.audited), request)
 
     def surrogate(self, scan: SparseScan) -> BlendedGP:
-        """Give the blended process that this scan makes: mean, deviation and intervals."""
+        """Give the blended process that this scan's first channel makes.
+
+        Mean, deviation and intervals; of any channel by ``surrogate(scan.channels[k])``.
+        """
         return self._followed.anew(scan)
 
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
-        """(M, N) blended map."""
+        """(M, N) blended map of the first channel."""
         return self.surrogate(scan).mean
 
+    def voices(self, scan: SparseScan) -> Voices:
+        """Tell how much each is heard in the choice that follows a scan."""
+        gps = self._followed.at(scan, np.empty(0, dtype=bool))
+        return _voices(gps, self._network(scan))
+
     def _process(self, shape: tuple[int, int]) -> BlendedGP:
-        network = ErrorMap(shape, self._layers, power=POWER, gain_share=GAIN_SHARE, checked=True)
-        return BlendedGP(shape, network, counts_per_unit=self.counts_per_unit)
+        return BlendedGP(shape, counts_per_unit=self.counts_per_unit)
+
+    def _network(self, scan: SparseScan) -> TestedMap:
+        """What the network foretells of all channels, brought up to date."""
+        if self._foretold is None:
+            error_map = ErrorMap(
+                scan.shape, self._layers, power=POWER, gain_share=GAIN_SHARE, checked=True
+            )
+            self._foretold = TestedMap(error_map)
+        self._foretold.update(squarable(scan))
+        return self._foretold
+
+
+def _voices(gps: GPChannels[BlendedGP], network: TestedMap) -> Voices:
+    return Voices.mean([gps.processes[k].voices(network.tests_of(k)) for k in gps.heard])
 
 
 def _parts(voices: Voices, request: Request) -> tuple[int, int]:

@@ -5,7 +5,8 @@
 
 Colour pictures and maps of three elements that no training saw, all channels of range 1.  The same
 network chooses batches of 50 by one channel, by the sum of all, or by all; the mean over the
-channels of the inverse-distance maps' NRMSE says how good the points are for the map of elements.
+channels of the inverse-distance maps' NRMSE says how good the points are for the map of elements;
+of `gp` and `hybrid` these are the process's maps.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sampling_runs import BATCH, Image
 from skimage.transform import resize
 
 from skysteer.agent import halton_pixels
-from skysteer.models import SparseScan, inverse_distance, nrmse
+from skysteer.models import RasterGP, SparseScan, inverse_distance, nrmse
 from skysteer.rehearsal import run_agent
 from skysteer.rehearsal.sampler_images import FIRST_HELD_OUT_SEED, counted, specimen
 
@@ -84,10 +85,18 @@ def record(truth: Image, method: str, agent: str, seed: int) -> Row:
     pixels, row = _pixels(truth, method, agent, seed)
     for share in SHARES:
         some = pixels[: round(share * truth[0].size)]
-        made = [inverse_distance(SparseScan(t.shape, some, t[tuple(some.T)])) for t in truth]
-        each = [nrmse(t, m) for t, m in zip(truth, made, strict=True)]
+        each = [nrmse(t, mapped(SparseScan(t.shape, some, t[tuple(some.T)]), agent)) for t in truth]
         row[f"nrmse@{share:g}"] = float(np.mean(each))
     return row
+
+
+def mapped(scan: SparseScan, agent: str) -> Image:
+    """Map by which an agent's points are judged."""
+    if agent not in ("gp", "hybrid"):
+        return inverse_distance(scan)
+    process = RasterGP(scan.shape, local_scale=False)
+    process.update(scan.pixels, scan.values)
+    return process.mean
 
 
 def print_table(rows: Rows) -> None:
@@ -135,7 +144,7 @@ def _ranged(maps: Image) -> Image:
 def main() -> None:
     """Run, and print."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--agent", default="slads", help="slads or spread")
+    parser.add_argument("--agent", default="slads", help="slads, spread, gp or hybrid")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="two images, one seed")
     parser.add_argument("--keep", type=Path, help="folder for what has been computed")

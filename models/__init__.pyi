@@ -13,6 +13,7 @@ from .error_estimate import ErrorEstimate, points_for
 from .error_map import ErrorMap
 from .error_network import load_error_network, save_error_network
 from .expected_error import expected_nrmse
+from .gp_channels import GPChannels
 from .kriging import KrigedMap, kriged
 from .metrics import nrmse, psnr, ssim
 from .motor_gp import MotorGP
@@ -40,6 +41,7 @@ __all__ = [
     "BoundaryGain",
     "ErrorEstimate",
     "ErrorMap",
+    "GPChannels",
     "GPHyperparameters",
     "KrigedMap",
     "MotorGP",

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .error_estimate import ErrorEstimate
-from .error_map import ErrorMap
 from .forward_log import Tests
 from .raster_gp_scale import FEWEST, LocalScale, expected_squares
 from .scan import SparseScan
 from .tested_gp import TestedGP
 from .tested_kriging import TestedKriging
-from .tested_map import TestedMap
 from .voices import Voices
 
 SLOPES = (0.0, 0.5, 1.0, 2.0)
@@ -25,24 +23,17 @@ HEARD = 400  # latest tests by which the voices are weighed
 
 
 class BlendedGP(TestedGP):
-    """`TestedGP` whose mean is blended with the network's own map, pixel by pixel.
+    """`TestedGP` whose mean is blended with the map of the other samplers, pixel by pixel.
 
     That map is `kriged`, of counts `noise_aware`.  The process counts in a pixel as the logistic
     function of ``a + b log(W/V)``, with ``V`` and ``W`` the squared errors that process and map
     expect there; a and b are those that would have served best on the latest tests.
 
-    Parameters
-    ----------
-    shape : (2,) tuple of int
-    error_map : ErrorMap
-        The network's, which foretells errors; brought up to date by this object alone.
-    **options
-        Of `RasterGP`.
+    Parameters are those of `RasterGP`.
     """
 
-    def __init__(self, shape: tuple[int, int], error_map: ErrorMap, **options: Any) -> None:
-        super().__init__(shape, **options)
-        self._foretold = TestedMap(error_map)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._kriging = TestedKriging(self._counts_per_unit)
         self._blend: tuple[float, float] | None = None
         self._own_scale = LocalScale()
@@ -55,13 +46,7 @@ class BlendedGP(TestedGP):
         self._blend = None
         if len(self._values):
             scan = SparseScan(self.shape, self._where.astype(np.int64), self._values.copy())
-            self._foretold.update(scan)
             self._kriging.update(scan)
-
-    @property
-    def error_map(self) -> ErrorMap:
-        """The network's map."""
-        return self._foretold.map
 
     @property
     def blend(self) -> tuple[float, float]:
@@ -70,14 +55,19 @@ class BlendedGP(TestedGP):
         assert self._blend is not None  # noqa: S101  (just settled)
         return self._blend
 
-    @property
-    def voices(self) -> Voices:
-        """How well each foretold the errors of the latest tests, against one who knows nothing."""
+    def voices(self, foretold: Tests) -> Voices:
+        """Compare with another how well it foretold the errors of the latest tests.
+
+        Parameters
+        ----------
+        foretold : Tests
+            What the same readings were off of the other's map, and what it expected of that.
+        """
         if len(self._log) < FEWEST:
             return Voices(0.5, 0.5, 0.0)
         tests, fresh = self.tests.in_unit(1.0 / self._sd), self.num_readings - self._tested
-        network = self._foretold.tests.without(fresh).latest().in_unit(1.0 / self._sd)
-        each = tests.errors, network.variances, self._signal(tests), tests.noise
+        other = foretold.without(fresh).latest().in_unit(1.0 / self._sd)
+        each = tests.errors, other.variances, self._signal(tests), tests.noise
         return Voices.weigh(*(some[-HEARD:] for some in each))
 
     @property

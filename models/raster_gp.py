@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, stdtrit
 
 from .error_estimate import MOST_SPREAD, ErrorEstimate
-from .raster_gp_batch import choose, room_for
+from .raster_gp_batch import Outlook, choose
 from .raster_gp_fit import (
     AROUND,
     counting_noise,
@@ -313,27 +313,36 @@ class RasterGP:
         ValueError
             If there is no reading yet.
         """
+        outlook = self.outlook(power=power, emphasis=emphasis)
+        pixels, squares = choose([outlook], [1.0], num, unavailable, counted)
+        return pixels, self._sd * np.sqrt(squares)
+
+    def outlook(
+        self, *, power: float = 0.5, emphasis: NDArray[np.float64] | None = None
+    ) -> Outlook:
+        """Give what each pixel is worth measuring for, as ``choose`` has it.
+
+        Variances are in units of the hyperparameters' one.
+
+        Raises
+        ------
+        ValueError
+            If there is no reading yet.
+        """
         h = self.hyperparameters
         weight = np.exp(power * self._steering_scale()) * self._share_learned()
         if emphasis is not None:
             weight *= emphasis**2
-        weight[self._index >= 0] = -np.inf
-        weight[unavailable[:, 0], unavailable[:, 1]] = -np.inf
-        on_the_way = unavailable[max(len(unavailable) - counted, 0) :]
-        on_the_way = on_the_way[self._index[on_the_way[:, 0], on_the_way[:, 1]] < 0]
-        on_the_way = np.unique(on_the_way, axis=0)
-        more = len(on_the_way) + num
-        pixels, squares = choose(
-            num,
-            on_the_way,
+        return Outlook(
             self._maps[1] + self._maps[2],
             weight,
-            self._lists.copy(),
-            room_for(self._where, more),
-            room_for(self._scaled()[2], more),
-            (self._table, h.floor / h.variance, self._ratio, len(self._values)),
+            self._lists.arrays,
+            self._where,
+            self._noise / h.variance,
+            self._table,
+            h.floor / h.variance,
+            self._ratio,
         )
-        return pixels, self._sd * np.sqrt(squares)
 
     def _steering_scale(self) -> NDArray[np.float64]:
         """(M, N) log of the local scale that points follow.

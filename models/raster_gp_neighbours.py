@@ -53,9 +53,10 @@ class TileNeighbours:
         _insert(where, since, ratio, self.points, self._far, self.counts, changed)
         return changed
 
-    def copy(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]:
-        """Give points, distances (in columns, squared) and counts, to be changed at will."""
-        return self.points.copy(), self._far.copy(), self.counts.copy()
+    @property
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]:
+        """Points, distances (in columns, squared) and counts: to look at, not to change."""
+        return self.points, self._far, self.counts
 
     def users(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(R, C) tiles that have one of the (P,) marked points in their lists."""

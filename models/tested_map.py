@@ -60,9 +60,13 @@ class TestedMap:
     @property
     def tests(self) -> Tests:
         """What the first channel's latest readings were off before they were learnt, its unit."""
+        return self.tests_of(0)
+
+    def tests_of(self, channel: int) -> Tests:
+        """Give the same of any channel, by its number."""
         if self._scan is None:
             return Tests.none()
-        return self._tested[0].tests(self._scan.channels[0])
+        return self._tested[channel].tests(self._scan.channels[channel])
 
     def error_estimate(self, audited: NDArray[np.bool_]) -> ErrorEstimate:
         """The error expected of the inverse-distance map.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,12 @@ class Voices(NamedTuple):
         most = 1.0 - LEAST_SHARE if process_gain >= 0 else 1.0
         share = min(max(share, least), most)
         return cls(share, 1.0 - share, 0.0)
+
+    @classmethod
+    def mean(cls, each: Sequence[Voices]) -> Voices:
+        """Of several channels."""
+        network, process, nobody = np.mean(each, axis=0).tolist()
+        return cls(network, process, nobody)
 
 
 def _gain(densities: NDArray[np.float64], nobody: NDArray[np.float64]) -> float | None:

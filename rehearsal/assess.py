@@ -36,8 +36,8 @@ def assess(
         ``best_found`` or ``f1`` where it has such a goal;
         ``nlpd, cov90, estimated_nrmse`` where it says how sure it is of that: mean negative log
         density and cover of the 90 % intervals over the unmeasured pixels, and the NRMSE that it
-        expects.  The first decision, which draws the start and warms up, is left out of the times
-        where there are others.
+        expects; of several channels their means.  The first decision, which draws the start and
+        warms up, is left out of the times where there are others.
     """
     num = points_at(share, truth.shape)
     scan = trajectory.first(num)
@@ -69,7 +69,8 @@ def assess(
         row |= goal_scores(truths[0], scan, maps[0], options)
     surrogate = getattr(sampler, "surrogate", None)
     if surrogate is not None:
-        row |= _honesty(truths[0], surrogate(scan.channels[0]), scan)
+        beliefs = map(surrogate, scan.channels)
+        row |= _means([_honesty(*each, scan) for each in zip(truths, beliefs, strict=True)])
     return row
 
 

@@ -15,6 +15,8 @@ from skysteer.agent import (
     AgentServer,
     Axis,
     EventReader,
+    GaussianProcess,
+    Hybrid,
     Observation,
     Observations,
     ScanAgent,
@@ -142,7 +144,7 @@ def agent_of(sampler: Any, others: int) -> ScanAgent:
     return agent
 
 
-@pytest.mark.parametrize("sampler", [SladsNet, Slads, Spread])
+@pytest.mark.parametrize("sampler", [SladsNet, Slads, Spread, GaussianProcess, Hybrid])
 def test_an_agent_of_one_channel_hears_the_first_alone_and_says_so(sampler: type) -> None:
     one, three = agent_of(sampler(), 0), agent_of(sampler(), 2)
     alone = np.array_equal(one.decide(10).pixels, three.decide(10).pixels)
@@ -168,7 +170,7 @@ def test_points_of_several_outcomes_are_ingested_and_told_again() -> None:
     assert len(agent.observations.barren()) == 1
 
 
-@pytest.mark.parametrize("sampler", [Slads, Spread])
+@pytest.mark.parametrize("sampler", [Slads, Spread, GaussianProcess, Hybrid])
 @pytest.mark.parametrize("shape", [(1, 30), (30, 1), (2, 2), (9, 8)])
 @pytest.mark.parametrize("second", [[0.0], [NAN], [NAN, 1e300, -5.0], [0.0] * 11 + [1e9]])
 def test_whatever_the_channels_say_every_pixel_is_measured_once(
@@ -183,3 +185,81 @@ def test_whatever_the_channels_say_every_pixel_is_measured_once(
             value = [float(len(measured) % 3), second[len(measured) % len(second)]]
             agent.observe([(len(measured), row, column, *value)])
     assert len(measured) == len(set(measured)) == shape[0] * shape[1]
+
+
+def rows_of(image: np.ndarray, pixels: np.ndarray) -> list[Any]:
+    """A log of (C, M, N) readings at some pixels."""
+    return [[k + 1, *p, *image[:, p[0], p[1]].tolist()] for k, p in enumerate(pixels.tolist())]
+
+
+def two_halves(rng: np.random.Generator) -> np.ndarray:
+    """(3, 16, 16) channels: grain on the left, grain on the right, and nothing."""
+    image = np.zeros((3, 16, 16))
+    image[0, :, :8] = rng.integers(0, 50, (16, 8))
+    image[1, :, 8:] = rng.integers(0, 50, (16, 8))
+    image[2] = 4.0
+    return image
+
+
+together = pytest.mark.parametrize("sampler", [Slads, Spread, GaussianProcess, Hybrid])
+
+
+@together
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_neither_gain_nor_offset_of_a_channel_changes_the_choice(
+    sampler: type, channel: int
+) -> None:
+    image = two_halves(np.random.default_rng(5))
+    other = image.copy()
+    other[channel] = 2.0**30 * (other[channel] + 640)
+    pixels = halton_pixels(GRID.shape, 60, seed=0)
+    keys, chosen = ["iron", "zinc", "lead"], []
+    for each in (image, other):
+        agent = ScanAgent(GRID, sampler(), key=keys)
+        agent.observe(rows_of(each, pixels))
+        chosen.append(agent.decide(20))
+    np.testing.assert_array_equal(chosen[0].pixels, chosen[1].pixels)
+    np.testing.assert_allclose(chosen[0].scores, chosen[1].scores, rtol=1e-9)
+
+
+@together
+def test_an_agent_of_several_channels_that_is_rebuilt_decides_as_the_old_one(
+    sampler: type,
+) -> None:
+    rng = np.random.default_rng(7)
+    image, keys = two_halves(rng), ["iron", "zinc", "lead"]
+    image[1, rng.random((16, 16)) < 0.1] = NAN
+    old = ScanAgent(GRID, sampler(), key=keys, until="expected_error(1e-9)")
+    log = rows_of(image, halton_pixels(GRID.shape, 20, seed=0))
+    told = 0
+    while len(log) < 150:
+        old.observe(log[told:])
+        told = len(log)
+        new = ScanAgent(GRID, sampler(), key=keys, until="expected_error(1e-9)")
+        new.observe(log)
+        one, other = (agent.decide(13, number=told) for agent in (old, new))
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.scores, other.scores)
+        assert (one.digest, one.expected_error) == (other.digest, other.expected_error)
+        log += [[told + k, *rest] for k, (_, *rest) in enumerate(rows_of(image, one.pixels), 1)]
+
+
+@pytest.mark.parametrize("sampler", [GaussianProcess, Hybrid])
+def test_each_channel_has_its_own_map_and_the_error_expected_is_their_mean(sampler: type) -> None:
+    image, pixels = two_halves(np.random.default_rng(5)), halton_pixels(GRID.shape, 90, seed=0)
+    agent = ScanAgent(GRID, sampler(), key=["iron", "zinc", "lead"])
+    agent.observe(rows_of(image, pixels))
+    scan = agent.observations.scan(GRID.shape)
+    expected = []
+    for truth, channel in zip(image, scan.channels, strict=True):
+        process = sampler().surrogate(channel)
+        np.testing.assert_array_equal(process.mean[tuple(pixels.T)], truth[tuple(pixels.T)])
+        expected.append(process.error_estimate.nrmse)
+    assert agent.decide(5).expected_error == pytest.approx(np.mean(expected[:2]))
+
+
+def test_a_process_with_another_goal_has_the_first_channel_alone() -> None:
+    agent = agent_of(GaussianProcess(goal="optimum"), 2)
+    assert agent.steered_by == ("iron",)
+    alone = agent_of(GaussianProcess(goal="optimum"), 0)
+    np.testing.assert_array_equal(agent.decide(9).pixels, alone.decide(9).pixels)

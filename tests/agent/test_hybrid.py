@@ -44,7 +44,7 @@ def test_both_are_heard_where_both_foretell_the_errors():
     pixels = halton_pixels(image.shape, 500, 3)
     agent = Hybrid()
     choice = agent.choose(request(image, pixels, 40))
-    voices = agent.surrogate(request(image, pixels).scan).voices
+    voices = agent.voices(request(image, pixels).scan)
     assert min(voices.network, voices.process) >= 0.25
     assert voices.nobody == 0
     network = Slads().choose(request(image, pixels, 40)).pixels
@@ -56,8 +56,8 @@ def test_a_network_that_has_lost_its_way_is_not_heard(lost):
     image = specimen()
     pixels = halton_pixels(image.shape, 500, 3)
     scan = request(image, pixels).scan
-    assert Hybrid(weights=lost).surrogate(scan).voices.process > 0.98
-    assert Hybrid().surrogate(scan).voices.network > 0.2
+    assert Hybrid(weights=lost).voices(scan).process > 0.98
+    assert Hybrid().voices(scan).network > 0.2
 
 
 @pytest.mark.parametrize("kind", ["white", "counts"])
@@ -65,7 +65,7 @@ def test_nor_is_one_that_sees_what_it_never_saw(kind):
     """Every pixel on its own: a reading tells nothing of those beside it."""
     rng = np.random.default_rng(0)
     image = rng.standard_normal((64, 64)) if kind == "white" else rng.poisson(2.0, (64, 64)) + 0.0
-    voices = Hybrid().surrogate(request(image, halton_pixels(image.shape, 500, 3)).scan).voices
+    voices = Hybrid().voices(request(image, halton_pixels(image.shape, 500, 3)).scan)
     assert voices == (0.0, 1.0, 0.0)
 
 

@@ -38,7 +38,7 @@ def some_pixels(num, seed=1, shape=SHAPE):
 
 
 def blended(shape, **options):
-    return BlendedGP(shape, ErrorMap(shape), **options)
+    return BlendedGP(shape, **options)
 
 
 def state(gp):

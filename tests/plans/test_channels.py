@@ -43,8 +43,11 @@ def measured(*runs: Any) -> list[tuple[float, ...]]:
     return [(*entry[:3], *np.nan_to_num(entry.values, nan=-1.0)) for entry in log]
 
 
-def test_the_documents_say_all_keys_and_every_decision_comes_out_of_them(elements: Any) -> None:
-    assert scanned(elements).points == 90
+@pytest.mark.parametrize("agent", ["slads", "gp", "hybrid"])
+def test_the_documents_say_all_keys_and_every_decision_comes_out_of_them(
+    elements: Any, agent: str
+) -> None:
+    assert scanned(elements, agent).points == 90
     documents = elements.documents()
     record = json.loads(json.dumps(documents[0][1]["skysteer"]))
     assert (record["key"], record["steered_by"]) == (KEYS, KEYS)

@@ -211,6 +211,20 @@ def test_all_channels_of_an_image_are_mapped_together(tmp_path: Path) -> None:
     assert rows[1]["nrmse_by_channel"] == pytest.approx(errors)
 
 
+def test_how_honest_an_agent_is_of_its_channels_is_told_by_their_mean(tmp_path: Path) -> None:
+    path = tmp_path / "colours.png"
+    truth = coloured(path)
+    (row,) = compare_agents([path], ["gp"], [0.2], channels="all", seed=2)
+    *_, (_, run) = run_agent(truth, "gp", row["points"], seed=2)
+    assert run is not None
+    inside = []
+    for values, channel in zip(truth, run.scan.channels, strict=True):
+        process = GaussianProcess().surrogate(channel)
+        inside.append((np.abs(process.mean - values) <= process.interval(0.9))[~channel.mask])
+    assert row["steered_by"] == 3
+    assert row["cov90"] == pytest.approx(np.mean([each.mean() for each in inside]))
+
+
 def test_the_first_channel_alone_is_mapped_unless_asked_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "elements.npy"
     np.save(path, coloured(tmp_path / "colours.png"))
