@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
+import operator
 import struct
 from array import array
 from collections.abc import Iterable
@@ -52,7 +54,7 @@ class Observation(NamedTuple):
         """Whether there is a pixel, and a channel with a finite value to learn from."""
         counted = 0 < self.exposure < math.inf
         there = self.row >= 0 and self.column >= 0 and counted
-        return there and any(map(math.isfinite, self.values))
+        return there and (math.isfinite(self.value) or any(map(math.isfinite, self.others)))
 
 
 class Observations:
@@ -71,6 +73,12 @@ class Observations:
     adds : bool
         Whether readings of one pixel add their counts, as in a scan that chooses its dwell: the
         value is then the mean of the rates, each weighed by its exposure.
+
+    Attributes
+    ----------
+    refolds : int
+        How often a revision has taken back what was known: until the next one, a pixel that was
+        measured stays so.
     """
 
     def __init__(self, log: Iterable[Observation] = (), *, adds: bool = False) -> None:
@@ -78,6 +86,7 @@ class Observations:
         self.log: list[Observation] = []
         self._by_id: dict[int, Observation] = {}
         self._highest = 0
+        self.refolds = 0
         self._clear()
         self.extend(log)
 
@@ -91,18 +100,18 @@ class Observations:
 
     def extend(self, entries: Iterable[Observation]) -> None:
         """Append to the log."""
-        fresh = [Observation(*entry) for entry in entries]
-        in_order = True
-        for entry in fresh:
-            in_order = in_order and entry.id > self._highest
-            self._highest = max(self._highest, entry.id)
-            self._by_id[entry.id] = entry
+        fresh = list(entries)
+        numbers = [entry.id for entry in fresh]
+        in_order = all(map(operator.lt, [self._highest, *numbers], numbers))
+        self._highest = max([self._highest, *numbers])
+        self._by_id.update(zip(numbers, fresh, strict=True))
         self.log += fresh
         if not in_order:  # a revision takes back what was folded: fold the whole anew
             self._clear()
+            self.refolds += 1
             self._by_id = dict(sorted(self._by_id.items()))
-        for entry in fresh if in_order else self._by_id.values():
-            self._fold(entry)
+        said = [self._fold(entry) for entry in (fresh if in_order else self._by_id.values())]
+        self._hash.update(b"".join(said))
 
     def _clear(self) -> None:
         self._place: dict[tuple[int, int], int] = {}
@@ -112,35 +121,38 @@ class Observations:
         self._unusable_run = self._used = 0
         self._hash = hashlib.sha256()
 
-    def _fold(self, entry: Observation) -> None:
-        """Take an observation whose number is above all those taken before."""
-        pixel = (entry.row, entry.column)
+    def _fold(self, entry: Observation) -> bytes:
+        """Take an observation whose number is above all those taken before; tell what it says."""
+        number, row, column, value, others, exposure = entry
+        values = [v if math.isfinite(v) else math.nan for v in (value, *others)]
         usable = entry.usable
-        values = [v if usable and math.isfinite(v) else math.nan for v in entry.values]
-        self._hash.update(struct.pack(f"<qqq{len(values)}d", entry.id, *pixel, *values))
+        if not usable:
+            values = [math.nan] * len(values)
+        said = _layout(len(values)).pack(number, row, column, *values)
         if self.adds:
-            self._hash.update(struct.pack("<d", entry.exposure))
+            said += struct.pack("<d", exposure)
         if not usable:
             self._unusable_run += 1
-            if min(pixel) >= 0:
-                self._unread.add(pixel)
-            return
+            if row >= 0 and column >= 0:
+                self._unread.add((row, column))
+            return said
         self._unusable_run = 0
         self._used += 1
-        place = self._place.setdefault(pixel, len(self._place))
+        place = self._place.setdefault((row, column), len(self._place))
         if place == len(self._ids):
-            self._pixels.extend(pixel)
-            self._ids.append(entry.id)
+            self._pixels.extend((row, column))
+            self._ids.append(number)
         elif math.isfinite(values[0]):  # else the first channel's reading is still that of before
-            self._ids[place] = entry.id
+            self._ids[place] = number
         self._channels = self._channels or tuple(ChannelValues(adds=self.adds) for _ in values)
         if len(values) != len(self._channels):
             raise ValueError(
-                f"event {entry.id} has {len(values)} channels, but those before have "
+                f"event {number} has {len(values)} channels, but those before have "
                 f"{len(self._channels)}: steer by the same keys all through a run"
             )
         for channel, value in zip(self._channels, values, strict=True):
-            channel.put(place, value, self._pixels, entry.exposure)
+            channel.put(place, value, self._pixels, exposure)
+        return said
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the latest word on every number, at the cost of what is new."""
@@ -193,3 +205,9 @@ class Observations:
     def unusable_run(self) -> int:
         """How many of the latest events in a row gave nothing usable."""
         return self._unusable_run
+
+
+@functools.cache
+def _layout(channels: int) -> struct.Struct:
+    """Number, row, column and values of an observation, as they enter the fingerprint."""
+    return struct.Struct(f"<qqq{channels}d")

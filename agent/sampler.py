@@ -51,6 +51,13 @@ class Request:
         return taken
 
     @property
+    def exhausted(self) -> bool:
+        """Whether no pixel is left that is neither measured nor on its way."""
+        rows, columns = self.scan.shape
+        known = len(self.scan.pixels) + len(self.pending)
+        return known >= rows * columns and bool(self.taken.all())
+
+    @property
     def rng(self) -> np.random.Generator:
         """A generator that depends on seed and number alone."""
         return np.random.default_rng([self.seed, self.number])

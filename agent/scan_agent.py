@@ -107,6 +107,7 @@ class ScanAgent:
         self._chooser = self._segment_sampler() if fly else sampler
         self._dwells = dwell_choice(sampler, self._stage, longest_dwell)
         self._start, self._start_lengths = self._start_design()
+        self._started_at: int | None = None  # refolds of the log, when all of it was measured
         watched = self.until is not None and watches_error(self.until)
         self._audit = Audit(grid.shape, self.seed) if watched else None
         self._tested: TestedMap | None = None
@@ -323,9 +324,8 @@ class ScanAgent:
         return growing_batch(most, self.observations.points, self.grid.size)
 
     def _choose(self, request: Request) -> tuple[str, Choice]:
-        taken = request.taken
-        start = np.flatnonzero(~taken[self._start[:, 0], self._start[:, 1]])[: request.num]
-        if len(start) or taken.all():
+        start = self._open_start(request)[: request.num]
+        if len(start) or request.exhausted:
             lengths = kept_lengths(self._start_lengths, start)
             return "start", Choice(self._start[start], lengths=lengths)
         if not len(request.scan.values) and len(self._start):
@@ -345,6 +345,17 @@ class ScanAgent:
         dwells = dwells_at(dwells, whole, first, lengths)
         kept = replace(choice, pixels=pixels, scores=scores, lengths=lengths, dwells=dwells)
         return self.name, kept
+
+    def _open_start(self, request: Request) -> NDArray[np.int64]:
+        """Which pixels of the start are neither measured nor on their way."""
+        if self._started_at == self.observations.refolds:
+            return np.empty(0, dtype=np.int64)
+        rows, columns = self._start.T
+        found = np.flatnonzero(~request.taken[rows, columns])
+        for_good = np.concatenate([self._blocked, self.observations.barren()])
+        if not len(found) and replace(request, pending=for_good).taken[rows, columns].all():
+            self._started_at = self.observations.refolds
+        return found
 
     def _asked(self, request: Request) -> Choice:
         choice = self._chooser.choose(request)
@@ -388,9 +399,9 @@ class ScanAgent:
         return whole.hexdigest()[:16]
 
 
-def _observation(number: Any, row: Any, column: Any, *values: Any) -> Observation:
-    value, *others = map(_number, values)
-    return Observation(int(number), int(row), int(column), value, tuple(others))
+def _observation(number: Any, row: Any, column: Any, value: Any, *others: Any) -> Observation:
+    further = tuple(map(_number, others))
+    return Observation(int(number), int(row), int(column), _number(value), further)
 
 
 def _number(told: Any) -> float:
