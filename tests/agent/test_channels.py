@@ -19,6 +19,7 @@ from skysteer.agent import (
     Hybrid,
     Observation,
     Observations,
+    Request,
     ScanAgent,
     ScanGrid,
     Slads,
@@ -26,6 +27,7 @@ from skysteer.agent import (
     Spread,
     halton_pixels,
 )
+from skysteer.models import SparseScan
 
 NAN = math.nan
 GRID = ScanGrid(Axis("y", 0, 15, 16), Axis("x", 0, 15, 16))
@@ -263,3 +265,17 @@ def test_a_process_with_another_goal_has_the_first_channel_alone() -> None:
     assert agent.steered_by == ("iron",)
     alone = agent_of(GaussianProcess(goal="optimum"), 0)
     np.testing.assert_array_equal(agent.decide(9).pixels, alone.decide(9).pixels)
+
+
+@pytest.mark.parametrize("sampler", [GaussianProcess, Hybrid])
+def test_what_a_process_expects_of_lines_counts_every_channel(sampler: type) -> None:
+    """Grain of the first channel on the left, of the second on the right."""
+    image, pixels = two_halves(np.random.default_rng(5)), halton_pixels(GRID.shape, 60, seed=0)
+    values = image[:, pixels[:, 0], pixels[:, 1]]
+    expected = []
+    for channels in (values[:1], values[:2]):
+        scan = SparseScan.of(GRID.shape, pixels, channels.T)
+        gains = sampler().gains(Request(scan, np.empty((0, 2), dtype=np.int64), 1))
+        score = np.where(scan.mask, np.nan, gains.score)
+        expected.append(np.nanmean(score[:, :8]) - np.nanmean(score[:, 8:]))  # octaves
+    assert expected[1] < expected[0] - 3.0
