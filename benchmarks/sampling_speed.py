@@ -1,6 +1,6 @@
-"""What a decision costs: CPU time of batches of 50, and memory.
+"""What a decision costs: CPU time of batches of 50, or of segments, and memory.
 
-    python benchmarks/sampling_speed.py [--agent NAME ...] [--large]
+    python benchmarks/sampling_speed.py [--agent NAME ...] [--large] [--fly]
 
 Whole decisions of the agent, from the last value to the ordered batch.  Look at it on a quiet
 machine: shared cores and caches inflate CPU time too.
@@ -20,10 +20,20 @@ import psutil
 from numpy.typing import NDArray
 from sampling_bars import Bar
 
-from skysteer.agent import Axis, ScanAgent, ScanGrid, halton_pixels, make_sampler
+from skysteer.agent import (
+    Axis,
+    ScanAgent,
+    ScanGrid,
+    StageTime,
+    halton_pixels,
+    largest_flown_batch,
+    make_sampler,
+)
 from skysteer.simulators import generate
 
 BATCH = 50
+FLOWN = {(600, 400): 0.21, (1024, 1024): 0.12, (2048, 2048): 0.105}  # rasters, measured up to
+STAGE = StageTime(speed=1000.0, settle=0.05, dwell=0.01)  # in pixels
 
 
 def decisions(
@@ -51,6 +61,32 @@ def decisions(
         elif count >= first * truth.size:
             costs.append(cost)
     return np.array(costs), filling
+
+
+def flown_decisions(
+    agent: str, truth: NDArray[np.float64], most: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """CPU ms of decisions that fly, from every twelfth row on: whole, and without the learning."""
+    rows, columns = truth.shape
+    grid = ScanGrid(Axis("y", 0, rows - 1, rows), Axis("x", 0, columns - 1, columns))
+    scanner = ScanAgent(grid, make_sampler(agent), name=agent, stage=STAGE, growing=True, fly=True)
+    scanner.warm_up()
+    scanner.sampler.warm_up()
+    batch, count, costs, alone = largest_flown_batch(STAGE, truth.shape), 0, [], []
+    fresh = np.empty((0, 2), dtype=np.int64)
+    while count < most * truth.size:
+        values = truth[tuple(fresh.T)]
+        entries = np.column_stack([count + 1 + np.arange(len(fresh)), fresh, values]).tolist()
+        count += len(fresh)
+        began = time.process_time()
+        scanner.observe(entries)
+        learnt = time.process_time()
+        decision = scanner.decide(batch, number=count)
+        if decision.source != "start":
+            costs.append(1e3 * (time.process_time() - began))
+            alone.append(1e3 * (time.process_time() - learnt))
+        fresh = decision.pixels
+    return np.array(costs[1:]), np.array(alone[1:])  # the first one makes the tables
 
 
 @dataclass(frozen=True)
@@ -82,10 +118,10 @@ def speed_alone(agent: str, shape: tuple[int, int]) -> Speed:
 
 
 def specimen(shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Flakes; the largest raster of enlarged ones, which are sooner made."""
-    if max(shape) < 4096:
+    """Flakes; large rasters of enlarged ones, which are sooner made."""
+    if max(shape) < 1024:
         return generate("flakes", shape, 1).rates[0]
-    return np.kron(generate("flakes", (512, 512), 1).rates[0], np.ones((8, 8)))
+    return np.kron(generate("flakes", (512, 512), 1).rates[0], np.ones((shape[0] // 512,) * 2))
 
 
 def speed_bars(large: bool) -> list[Bar]:
@@ -103,6 +139,20 @@ def speed_bars(large: bool) -> list[Bar]:
     return found
 
 
+def print_flown() -> None:
+    """What decisions on segments cost, on rasters of several sizes."""
+    agent = "skysteer.agent:Slads"
+    flown_decisions(agent, specimen((64, 64)), 0.5)  # compile
+    for shape, most in FLOWN.items():
+        whole, alone = flown_decisions(agent, specimen(shape), most)
+        p50, p95 = np.percentile(whole, [50, 95])
+        print(
+            f"{agent:24s} {shape[0]:5d} x {shape[1]:<5d}: {len(whole)} batches of "
+            f"{largest_flown_batch(STAGE, shape)} pixels: p50 {p50:5.1f}, p95 {p95:5.1f}, most "
+            f"{whole.max():5.1f} CPU-ms, of which the choice {np.median(alone):5.1f}"
+        )
+
+
 def main() -> None:
     """Run, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -110,7 +160,11 @@ def main() -> None:
         "--agent", nargs="+", default=["skysteer.agent:Spread", "skysteer.agent:Slads"]
     )
     parser.add_argument("--large", action="store_true", help="4096 x 4096 too: 2 GB, some minutes")
+    parser.add_argument("--fly", action="store_true", help="decisions on segments in their place")
     arguments = parser.parse_args()
+    if arguments.fly:
+        print_flown()
+        return
     for agent in arguments.agent:
         for shape in [(600, 400), (512, 512), *([(4096, 4096)] if arguments.large else [])]:
             found = speed_alone(agent, shape)
