@@ -27,7 +27,8 @@ class BlendedGP(TestedGP):
 
     That map is `kriged`, of counts `noise_aware`.  The process counts in a pixel as the logistic
     function of ``a + b log(W/V)``, with ``V`` and ``W`` the squared errors that process and map
-    expect there; a and b are those that would have served best on the latest tests.
+    expect there; a and b are those that would have served best on the latest tests, each relative
+    to the errors of its time: as these fall, the earliest would outweigh all others.
 
     Parameters are those of `RasterGP`.
     """
@@ -128,8 +129,9 @@ class BlendedGP(TestedGP):
             return
         own = self._log.in_unit(1.0 / self._sd)
         squares = self._sd**2 * self._signal(own)
-        weights = own.weights(self._audited[: self._tested])
         errors, theirs = self._kriging.tests()
+        weights = own.weights(self._audited[: self._tested])
+        weights /= self._log.at_once(0.5 * (squares + theirs) + self._log.noise)
 
         def loss(blend: tuple[float, float]) -> float:
             part = _part(*blend, squares, theirs)

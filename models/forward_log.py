@@ -90,6 +90,11 @@ class Tests:
         weights = self.known / max(self.known[-1], 1.0) if len(self) else np.empty(0)
         return weights * np.where(self._drawn(audited), AUDIT_WEIGHT, 1.0)
 
+    def at_once(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(T,) means of (T,) values over the tests of the same map."""
+        _, block = np.unique(self.known, return_inverse=True)
+        return (np.bincount(block, values) / np.bincount(block))[block]
+
     def audits(self, audited: NDArray[np.bool_]) -> int:
         """How many of these were drawn at random; ``audited`` as for ``weights``."""
         return int(self._drawn(audited).sum())

@@ -19,6 +19,7 @@ from skysteer.models import (
     points_for,
 )
 from skysteer.models.forward_log import block_end
+from skysteer.simulators import generate
 
 SHAPE = (48, 48)
 
@@ -188,3 +189,14 @@ def test_little_or_nothing_is_no_mishap(make):
     gp.update(every, np.full(63, 4.0))
     assert (gp.mean == 4.0).all()
     assert gp.error_estimate.rms == 0
+
+
+def test_the_blend_follows_who_is_better_now_and_not_who_was_when_errors_were_large():
+    """A smooth image: the process' errors fall faster than the kriged map's."""
+    image = generate("gradients", SHAPE, 1_000_305, peak_rate=1.0).rates[0]
+    pixels = some_pixels(300)
+    alone, both = TestedGP(SHAPE), blended(SHAPE)
+    for gp in (alone, both):
+        gp.update(pixels, image[tuple(pixels.T)])
+    off = [np.sqrt(((gp.mean - image) ** 2).mean()) for gp in (alone, both)]
+    assert off[1] < 1.05 * off[0]
