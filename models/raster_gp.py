@@ -31,17 +31,20 @@ from .raster_gp_scale import (
     judges,
     log_scales,
 )
+from .raster_gp_seams import WINDOW, around, blend
 from .raster_gp_tiles import condition, mean_around
 
-NEIGHBOURS = 64
+NEIGHBOURS = 80  # of a tile, at least
+CHOSEN_BY = 64  # of them, for pixels that are chosen one after the other
 
 
 class RasterGP:
     """Posterior of a Gaussian process on all pixels of a raster, at the price of what changed.
 
-    The 64 pixels of a tile of 8 x 8 are conditioned on the 64 readings nearest to its centre
-    (Vecchia's approximation, by blocks).  Only tiles whose neighbours changed are computed again,
-    and the result is that of computing all at once, to the last bit.
+    The 64 pixels of a tile of 8 x 8 are conditioned on the 80 readings nearest to it, or more where
+    these are dense (Vecchia's approximation, by blocks); the tiles' means are blended where they
+    meet.  Only what hangs on changed neighbours is computed again, and the result is that of
+    computing all at once, to the last bit.
 
     Parameters
     ----------
@@ -183,7 +186,8 @@ class RasterGP:
         """(M, N) expected values, in their unit; NaN before the first reading."""
         if not self._fitted:
             return np.full(self.shape, np.nan)
-        mean = self.hyperparameters.mean + self._sd * self._maps[0]
+        mean = self._sd * self._maps[0]
+        mean += self.hyperparameters.mean
         exact = self._noise == 0
         rows, columns = self._where[exact].T
         mean[rows, columns] = self._values[exact]
@@ -197,7 +201,12 @@ class RasterGP:
         """
         if not self._fitted:
             return np.full(self.shape, np.inf)
-        return self._sd * np.sqrt(self._maps[1] * np.exp(self.log_scale) + self._maps[2])
+        std = np.exp(self.log_scale)
+        std *= self._maps[1]
+        std += self._maps[2]
+        np.sqrt(std, out=std)  # in place throughout: memory takes longer than the sums
+        std *= self._sd
+        return std
 
     @property
     def stationary_std(self) -> NDArray[np.float64]:
@@ -223,7 +232,10 @@ class RasterGP:
             return np.zeros(self.shape)
         weights = np.array(scale.weights)
         logs = log_scales(self._block_features, weights, scale.offset, self.shape)
-        logs += weights[-1] * np.log(np.maximum(self._maps[1], 1e-12))
+        own = np.maximum(self._maps[1], 1e-12)
+        np.log(own, out=own)
+        own *= weights[-1]
+        logs += own
         return np.clip(logs, -STEEPEST, STEEPEST, out=logs)
 
     @property
@@ -231,11 +243,9 @@ class RasterGP:
         """What each reading would have been off, had it not been taken, and its variance.
 
         (P,) errors; (P,) variances without the local scale, less the reading's own noise and that
-        which the mean carries; (P,) the latter.  NaN where so many readings crowd that one is not
-        among its tile's neighbours.
+        which the mean carries; (P,) the latter.
         """
         error, variance, carried = self._held_out
-        error = np.where(np.isnan(variance), np.nan, error)
         return self._sd * error, self._sd**2 * variance, self._sd**2 * carried
 
     @property
@@ -336,7 +346,7 @@ class RasterGP:
         return Outlook(
             self._maps[1] + self._maps[2],
             weight,
-            self._lists.arrays,
+            self._lists.nearest(CHOSEN_BY),
             self._where,
             self._noise / h.variance,
             self._table,
@@ -381,6 +391,7 @@ class RasterGP:
         self._noise, self._around = noise, np.full(num, np.nan)
         self._maps = (np.zeros(self.shape), np.ones(self.shape), np.zeros(self.shape))
         self._held_out = (np.zeros(num), np.full(num, np.nan), np.zeros(num))
+        self._windows = np.zeros((*tiles, WINDOW, WINDOW))
         self._block_features = np.zeros((tiles[0] * blocks, tiles[1] * blocks, 3))
         self._scale: LocalScale | None = None
 
@@ -390,7 +401,9 @@ class RasterGP:
         self._fitted = max(self._fitted, 1)
         self._sd = math.sqrt(h.variance)
         self._ratio = (h.lengths[1] / h.lengths[0]) ** 2
-        self._table = h.correlation(self.shape)
+        wide = h.correlation((self.shape[0] + WINDOW, self.shape[1] + WINDOW))
+        self._table = np.ascontiguousarray(wide[: self.shape[0], : self.shape[1]])
+        self._mirrored = np.pad(wide, ((wide.shape[0] - 1, 0), (wide.shape[1] - 1, 0)), "reflect")
         self._begin(np.empty(len(self._values)))
         self._lists.fill(self._where, self._ratio)
         self._condition(np.ones(self._lists.counts.shape, dtype=bool), self._values[:0] > 0)
@@ -415,17 +428,41 @@ class RasterGP:
 
     def _condition(self, stale: NDArray[np.bool_], changed: NDArray[np.bool_]) -> None:
         """Bring stale tiles up to date, and those that have a changed reading in their lists."""
-        lists = (self._lists.points, self._lists.counts)
+        lists = self._lists.all
         if changed.any():
             stale |= self._lists.users(changed)
         stale |= self._renew_noise(stale)
         floor = self.hyperparameters.floor / self.hyperparameters.variance
         points = self._scaled()
-        condition(np.argwhere(stale), lists, points, self._table, floor, self._maps, self._held_out)
+        condition(
+            np.argwhere(stale),
+            lists,
+            points,
+            self._mirrored,
+            floor,
+            self._maps[1:],
+            self._windows,
+            self._held_out,
+        )
+        blend(
+            np.argwhere(around(stale)),
+            self._windows,
+            self._reaches(),
+            points,
+            floor,
+            self._maps[0],
+        )
         if self._local_scale:
             held_out_anew = stale[self._where[:, 0] // TILE, self._where[:, 1] // TILE]
             tiles = np.argwhere(stale | self._lists.users(held_out_anew))
             describe_blocks(tiles, lists, self._ratio, points, self._held_out, self._block_features)
+
+    def _reaches(self) -> NDArray[np.float64]:
+        """(R, C, 2) how far tiles' readings go beyond them, along rows and columns."""
+        last = np.maximum(self._lists.counts - 1, 0)[..., None]
+        across = np.sqrt(np.take_along_axis(self._lists.distances, last, axis=2)[..., 0])
+        across[self._lists.counts < self._lists.least] = np.inf
+        return np.stack([across / math.sqrt(self._ratio), across], axis=2)
 
     def _scaled(self) -> tuple[NDArray[Any], ...]:
         """Where, values and noise in standard deviations, and index by pixel."""
@@ -439,7 +476,7 @@ class RasterGP:
         noise = self._variances
         if self._counts_per_unit is not None:
             chosen = np.flatnonzero(stale[self._where[:, 0] // TILE, self._where[:, 1] // TILE])
-            lists = (self._lists.points, self._lists.counts)
+            lists = self._lists.all
             mean_around(chosen, lists, self._where, self._values, self._ratio, AROUND, self._around)
             counted = variance_of_counts(self._around, self._counts_per_unit)
             noise = np.where(np.isnan(noise), counted, noise)
@@ -459,7 +496,7 @@ class RasterGP:
         """Errors, variances, noise, features and areas of some readings held out, scaled."""
         chosen = judges(self._held_out[1])
         features, areas = np.empty((len(chosen), 3)), np.empty(len(chosen))
-        lists, points = (self._lists.points, self._lists.counts), self._scaled()
+        lists, points = self._lists.all, self._scaled()
         describe_points(chosen, lists, self._ratio, points, self._held_out, features, areas)
         errors, variances, carried = (each[chosen] for each in self._held_out)
         return errors, variances, points[2][chosen] + carried, features, areas

@@ -183,7 +183,8 @@ def _count(q, variance, lists, places, noise, process, factor, solved):
     radius = WIDEST
     if n == near.shape[0]:
         far = lists[1][i, j, n - 1]
-        radius = min(int(REACH * math.sqrt(far * max(1.0, 1.0 / ratio))) + 2, WIDEST)
+        reach = math.sqrt(far * max(1.0, 1.0 / ratio)) + TILE // 2
+        radius = min(int(REACH * reach) + 2, WIDEST)
     for a in range(n):
         p = near[a]
         factor[a, a] = 1.0 + floor + noise[p]

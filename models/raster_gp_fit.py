@@ -173,7 +173,7 @@ def _nearest_earlier(where, cells, targets, found, counts):
     far = np.empty(found.shape[1])
     for t in range(targets.shape[0]):
         p = targets[t]
-        counts[t] = nearest(where, cells, 1.0, where[p, 0], where[p, 1], p, found[t], far)
+        counts[t] = nearest(where, cells, 1.0, where[p, 0], where[p, 1], 0.0, p, found[t], far)
 
 
 @njit(cache=True)
@@ -181,7 +181,7 @@ def _mean_around(where, cells, values, out):
     found, far = np.empty(AROUND, np.int32), np.empty(AROUND)
     for p in range(where.shape[0]):
         row, column = where[p]
-        n = nearest(where, cells, 1.0, row, column, where.shape[0], found, far)
+        n = nearest(where, cells, 1.0, row, column, 0.0, where.shape[0], found, far)
         out[p] = 0.0
         for k in range(n):
             out[p] += values[found[k]]

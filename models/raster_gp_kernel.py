@@ -62,7 +62,7 @@ class GPHyperparameters:
     def correlation(self, shape: tuple[int, int]) -> NDArray[np.float64]:
         """(M, N) correlation of the smooth part by rows and columns apart."""
         rows, columns = np.arange(shape[0])[:, None], np.arange(shape[1])
-        r = np.hypot(rows / self.lengths[0], columns / self.lengths[1])
+        r = np.sqrt((rows / self.lengths[0]) ** 2 + (columns / self.lengths[1]) ** 2)
         a = math.sqrt(2 * self.smoothness) * r
         polynomial = {0.5: 1.0, 1.5: 1 + a, 2.5: 1 + a + a * a / 3}[self.smoothness]
         return polynomial * np.exp(-a)

@@ -26,6 +26,7 @@ STEEPEST = 8.0  # of the log variance's correction
 FEWEST = 16  # readings held out, for a regression
 MOST = 1500  # readings that it is fitted to
 AREA_POWER = 0.75  # of the area that a reading stands for: the area itself is uncertain
+SETTLED = 1e-6  # of the width squared of the tails
 TAILS = np.array(
     [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 11.0, 16.0, 30.0, 100.0]
 )  # degrees of freedom
@@ -118,9 +119,11 @@ def _tails(squares, weights, tails):
     least, freedom, width = np.inf, 100.0, 1.0
     total = weights.sum()
     for df in tails:
-        width2 = 1.0
-        for _ in range(20):  # expectation maximisation; from 1 it settles well before
-            pulled = 0.0
+        width2, before = 1.0, 0.0
+        for _ in range(20):  # expectation maximisation; from 1 it mostly settles well before
+            if abs(width2 - before) <= SETTLED * width2:
+                break
+            pulled, before = 0.0, width2
             for p in range(squares.shape[0]):
                 pulled += weights[p] * squares[p] / (df + squares[p] / width2)
             width2 = max((df + 1.0) * pulled / total, 1e-6)
@@ -177,7 +180,7 @@ def describe_points(chosen, lists, ratio, points, held_out, features, areas):
         p = chosen[k]
         i, j = where[p, 0] // TILE, where[p, 1] // TILE
         row, column = where[p]
-        count = select(lists[0][i, j], lists[1][i, j], where, ratio, row, column, p, near, far)
+        count = select(lists, i, j, where, ratio, row, column, p, near, far)
         _describe(near, count, points, held_out, features[k])
         areas[k] = far[min(NEAR, count) - 1] if count else 1.0
 
@@ -193,9 +196,7 @@ def describe_blocks(tiles, lists, ratio, points, held_out, features):
         for a in range(i * each, (i + 1) * each):
             for b in range(j * each, (j + 1) * each):
                 row, column = a * BLOCK + middle, b * BLOCK + middle
-                count = select(
-                    lists[0][i, j], lists[1][i, j], points[0], ratio, row, column, -1, near, far
-                )
+                count = select(lists, i, j, points[0], ratio, row, column, -1, near, far)
                 _describe(near, count, points, held_out, features[a, b])
 
 

@@ -10,61 +10,61 @@ import numpy as np
 from numba import njit
 
 from .raster_gp_neighbours import TILE, select
-from .triangular import backward, cholesky, forward
+from .raster_gp_seams import MARGIN, WINDOW
+from .triangular import backward, backward_one, eliminate
 
 PIXELS = TILE * TILE
 LEAST_VARIANCE = 1e-12  # of a reading held out, in units of the smooth part's
 
+_unsigned = np.uint64  # of a signed index numba asks whether it counts from the end
 _compiled = njit(cache=True, error_model="numpy", fastmath={"contract"})
 
 
 @_compiled
-def condition(tiles, lists, points, table, floor, maps, held_out):
+def condition(tiles, lists, points, table, floor, maps, windows, held_out):
     """Condition (T, 2) tiles on their neighbours.
 
     Parameters
     ----------
     tiles : (T, 2)
-    lists : (R, C, K), (R, C)
-        Neighbours of each tile, and how many.
+    lists : (R, C, K), (R, C, K), (R, C)
+        Neighbours of each tile, their distances, and how many.
     points : (P, 2), (P,), (P,), (M, N)
         Where, values less the mean, variances of the readings, index by pixel (-1 unmeasured).
-    table : (M, N)
-        Correlation of the smooth part by rows and columns apart.
+    table : (2 M' - 1, 2 N' - 1)
+        Correlation of the smooth part by rows and columns apart, from the middle on.
     floor : float
-    maps : (M, N), (M, N), (M, N)
-        Written: mean; variance less the counting noise that it carries; that noise.
+    maps : (M, N), (M, N)
+        Written: variance less the counting noise that the mean carries; that noise.
+    windows : (R, C, 16, 16)
+        Written: mean of the smooth part in and around each tile.
     held_out : (P,), (P,), (P,)
         Written for the points in the tiles: what each reading would have been off, had it not
-        been taken; the variance of that, less own and carried noise, NaN where a point is not
-        among its tile's neighbours; the carried noise.
+        been taken; the variance of that, less own and carried noise; the carried noise.
     """
-    where, values, noise = points[0], points[1], points[2]
     most = lists[0].shape[2]
-    factor, out = np.empty((most, most)), np.zeros((3, PIXELS))
-    columns = np.empty((most, PIXELS + 1 + PIXELS))  # pixels, values, readings held out
-    own = np.empty(PIXELS, np.int64)
+    work, out = np.empty(most * (most + 2 * PIXELS + 1)), np.zeros((2, PIXELS))
+    own, places = np.empty(PIXELS, np.int64), np.empty(most, np.int64)
+    weights = np.empty(most)
     for t in range(tiles.shape[0]):
         i, j = tiles[t]
-        near, n = lists[0][i, j], lists[1][i, j]
-        inside = _inside(i, j, near, n, where, own)
-        width = PIXELS + 1 + inside
-        columns[:n, PIXELS:width] = 0.0
-        noisy = _covariances(i, j, near, n, where, noise, table, floor, factor, columns)
+        near = lists[0][i, j, : lists[2][i, j]]
+        n, inside = near.shape[0], _inside(i, j, near, points[0], own)
+        values, width = n + PIXELS + inside, n + PIXELS + inside + 1
+        rows = work[: n * width].reshape(n, width)
+        _places(near, points[0], table, places)
+        noisy = _covariances(i, j, near, points, table, floor, own[:inside], places, rows)
+        eliminate(rows, n, width)
+        backward_one(rows, n, values)
+        _variance(n, rows, floor, out[0])
         for a in range(n):
-            columns[a, PIXELS] = values[near[a]]
-        for k in range(inside):
-            columns[own[k], PIXELS + 1 + k] = 1.0
-        cholesky(factor, n)
-        forward(factor, n, columns, 0, width)
-        _mean_and_variance(n, columns, floor, out)
+            weights[a] = rows[a, values]
+        _window(i, j, places, weights[:n], table, windows[i, j])
         if noisy:
-            backward(factor, n, columns, 0, width)
-            _carried(near, n, noise, columns, out)
-        else:
-            backward(factor, n, columns, PIXELS, width)
-        _write(i, j, near, n, points, out, maps, noisy)
-        _hold_out(i, j, near, n, points, own[:inside], columns, held_out)
+            backward(rows, n, rows, n, values)
+            _carried(near, points[2], rows, out[1])
+        _write(i, j, points, out, maps, noisy)
+        _hold_out(near, points[2], own[:inside], rows, noisy, held_out)
 
 
 @_compiled
@@ -75,17 +75,17 @@ def mean_around(chosen, lists, where, values, ratio, around, means):
         p = chosen[k]
         row, column = where[p]
         i, j = row // TILE, column // TILE
-        count = select(lists[0][i, j], lists[1][i, j], where, ratio, row, column, -1, near, far)
+        count = select(lists, i, j, where, ratio, row, column, -1, near, far)
         means[p] = 0.0
         for a in range(count):
             means[p] += values[near[a]] / count
 
 
 @_compiled
-def _inside(i, j, near, n, where, own):
+def _inside(i, j, near, where, own):
     """List which of a tile's neighbours lie in it; return how many."""
     inside = 0
-    for a in range(n):
+    for a in range(near.shape[0]):
         if where[near[a], 0] // TILE == i and where[near[a], 1] // TILE == j:
             own[inside] = a
             inside += 1
@@ -93,96 +93,121 @@ def _inside(i, j, near, n, where, own):
 
 
 @_compiled
-def _covariances(i, j, near, n, where, noise, table, floor, factor, columns):
-    """Fill the covariances of neighbours, and of neighbours and pixels; tell if there is noise."""
-    noisy = False
-    top, left = i * TILE, j * TILE
-    rows, wide = table.shape
+def _places(near, where, table, out):
+    """Write where to look in the table for the covariance of each neighbour and pixel (0, 0)."""
+    wide = table.shape[1]
+    for a in range(near.shape[0]):
+        row, column = where[near[a]]
+        out[a] = (wide // 2 - column) + (table.shape[0] // 2 - row) * wide
+
+
+@_compiled
+def _covariances(i, j, near, points, table, floor, own, places, rows):
+    """Fill rows: neighbours, pixels, readings to hold out, values; tell if there is noise."""
+    where, values, noise = points[0], points[1], points[2]
+    n, noisy, wide, flat = near.shape[0], False, table.shape[1], table.ravel()
+    top, left, inside = i * TILE, j * TILE, own.shape[0]
     for a in range(n):
-        p = near[a]
+        p, line, pixels = near[a], rows[a], rows[a, n : n + PIXELS]
         row, column = where[p]
         noisy |= noise[p] > 0
-        factor[a, a] = 1.0 + floor + noise[p]
+        line[a & ~3 : a] = 0.0  # below the diagonal; looked at, but for nothing
+        line[a] = 1.0 + floor + noise[p]
+        here = row * wide + column
         for b in range(a + 1, n):
-            q = near[b]
-            factor[a, b] = table[abs(row - where[q, 0]), abs(column - where[q, 1])]
+            line[b] = flat[_unsigned(places[b] + here)]
+        at = places[a] + top * wide + left
         for y in range(TILE):
-            apart = min(abs(row - top - y), rows - 1)  # a last tile may stand out of the raster
             for x in range(TILE):
-                columns[a, y * TILE + x] = table[apart, min(abs(column - left - x), wide - 1)]
+                pixels[y * TILE + x] = flat[_unsigned(at + x)]
+            at += wide
         if top <= row < top + TILE and left <= column < left + TILE:
-            columns[a, (row - top) * TILE + column - left] += floor
+            pixels[(row - top) * TILE + column - left] += floor
+        line[n + PIXELS : n + PIXELS + inside] = 0.0
+        line[n + PIXELS + inside] = values[p]
+    for k in range(inside):
+        rows[own[k], n + PIXELS + k] = 1.0
     return noisy
 
 
 @_compiled
-def _mean_and_variance(n, columns, floor, out):
-    """Write the pixels' mean and variance into the first two rows."""
-    out[0] = 0.0
-    out[1] = 1.0 + floor
+def _variance(n, rows, floor, out):
+    """Write the pixels' variance."""
+    out[:] = 1.0 + floor
     for a in range(n):
-        f = columns[a, PIXELS]
+        line = rows[a, n : n + PIXELS]
         for x in range(PIXELS):
-            out[0, x] += f * columns[a, x]
-            out[1, x] -= columns[a, x] * columns[a, x]
+            out[x] -= line[x] * line[x]
 
 
 @_compiled
-def _carried(near, n, noise, columns, out):
-    """Write the counting noise that the pixels' means carry into the third row."""
-    out[2] = 0.0
-    for a in range(n):
-        own = noise[near[a]]
-        for x in range(PIXELS):
-            out[2, x] += own * columns[a, x] * columns[a, x]
+def _window(i, j, places, weights, table, window):
+    """Write the mean of the smooth part in and around a tile, from the readings' weights."""
+    n, wide, flat = weights.shape[0], table.shape[1], table.ravel()
+    for y in range(WINDOW):
+        line = window[y]
+        line[:] = 0.0
+        at = (i * TILE - MARGIN + y) * wide + j * TILE - MARGIN
+        a = 0
+        while a + 4 <= n:
+            p, q = _unsigned(at + places[a]), _unsigned(at + places[a + 1])
+            r, s = _unsigned(at + places[a + 2]), _unsigned(at + places[a + 3])
+            f, g, h, k = weights[a], weights[a + 1], weights[a + 2], weights[a + 3]
+            for x in range(WINDOW):
+                u = _unsigned(x)
+                line[u] += f * flat[p + u] + g * flat[q + u] + h * flat[r + u] + k * flat[s + u]
+            a += 4
+        while a < n:
+            p = _unsigned(at + places[a])
+            for x in range(WINDOW):
+                line[_unsigned(x)] += weights[a] * flat[p + _unsigned(x)]
+            a += 1
 
 
 @_compiled
-def _write(i, j, near, n, points, out, maps, noisy):
-    """Write a tile into the maps; a reading that is not in the list is taken in where it stands."""
-    values, noise, index = points[1], points[2], points[3]
-    mean, variance, carried = maps
-    for row in range(i * TILE, min((i + 1) * TILE, mean.shape[0])):
-        for column in range(j * TILE, min((j + 1) * TILE, mean.shape[1])):
+def _carried(near, noise, rows, out):
+    """Write the counting noise that the pixels' means carry."""
+    out[:] = 0.0
+    n = near.shape[0]
+    for a in range(n):
+        own, line = noise[near[a]], rows[a, n : n + PIXELS]
+        for x in range(PIXELS):
+            out[x] += own * line[x] * line[x]
+
+
+@_compiled
+def _write(i, j, points, out, maps, noisy):
+    """Write a tile into the maps."""
+    noise, index = points[2], points[3]
+    variance, carried = maps
+    for row in range(i * TILE, min((i + 1) * TILE, variance.shape[0])):
+        for column in range(j * TILE, min((j + 1) * TILE, variance.shape[1])):
             x = (row - i * TILE) * TILE + column - j * TILE
-            m, v, c = out[0, x], max(out[1, x], 0.0), out[2, x] if noisy else 0.0
+            v, c = max(out[0, x], 0.0), out[1, x] if noisy else 0.0
             p = index[row, column]
             if p >= 0 and noise[p] == 0:
-                m, v, c = values[p], 0.0, 0.0  # known; what is left is rounding
-            elif p >= 0 and not _among(p, near, n):
-                gain = v / (v + noise[p])
-                m += gain * (values[p] - m)
-                v *= 1.0 - gain
-                c = c * (1.0 - gain) ** 2 + gain * gain * noise[p]
-            mean[row, column] = m
+                v, c = 0.0, 0.0  # known; what is left is rounding
             variance[row, column] = max(v - c, 0.0)
             carried[row, column] = c
 
 
 @_compiled
-def _among(p, near, n):
-    for a in range(n):
-        if near[a] == p:
-            return True
-    return False
-
-
-@_compiled
-def _hold_out(i, j, near, n, points, own, columns, held_out):
+def _hold_out(near, noise, own, rows, noisy, held_out):
     """Hold out each reading of the tile, by the inverse: O. Dubrule, Math. Geol. 15, 687 (1983)."""
-    noise, index = points[2], points[3]
     error, variance, carried = held_out
-    for row in range(i * TILE, min((i + 1) * TILE, index.shape[0])):
-        for column in range(j * TILE, min((j + 1) * TILE, index.shape[1])):
-            if index[row, column] >= 0:
-                variance[index[row, column]] = np.nan
+    n = near.shape[0]
+    values = n + PIXELS + own.shape[0]
     for k in range(own.shape[0]):
-        a, x = own[k], PIXELS + 1 + k
-        p, diagonal = near[a], columns[a, x]
-        error[p] = columns[a, PIXELS] / diagonal
-        others = 0.0
-        for b in range(n):
-            if b != a:
-                others += noise[near[b]] * (columns[b, x] / diagonal) ** 2
+        a, x = own[k], n + PIXELS + k
+        p, diagonal, others = near[a], 0.0, 0.0
+        if noisy:
+            diagonal = rows[a, x]
+            for b in range(n):
+                if b != a:
+                    others += noise[near[b]] * (rows[b, x] / diagonal) ** 2
+        else:  # no column of the inverse is needed, only its diagonal
+            for b in range(a, n):
+                diagonal += rows[b, x] * rows[b, x]
+        error[p] = rows[a, values] / diagonal
         carried[p] = others
         variance[p] = max(1.0 / diagonal - noise[p] - others, LEAST_VARIANCE)
