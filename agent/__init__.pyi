@@ -2,6 +2,7 @@ from .agent_server import AgentServer
 from .batch_size import largest_batch, largest_flown_batch
 from .decision import EXPECTATION, Decision
 from .documents import CountedTime, EventReader
+from .dwell_choice import dwell_chooser
 from .error_sampler import Slads
 from .flown_start import flying_pays
 from .gains import Gains
@@ -109,6 +110,7 @@ __all__ = [
     "coverage",
     "detail_of",
     "dose",
+    "dwell_chooser",
     "dwells_at",
     "expected_error",
     "expected_rms",

@@ -1,17 +1,20 @@
-"""How long each target is counted, and which pixels are worth a second look: photons to need.
+"""How long each target is counted, and which pixels are worth counting again: photons to need.
 
-The map draws a reading towards its neighbours as far as counting explains their difference.  Where
-the neighbours foretell a pixel with the expected square s of their error, and lambda v counts come
-in a dwell, a count of T dwells leaves the square ``s tau / (T + tau)``, with
-``tau = v / (lambda s)`` the dwells after which the counting variance is s (the posterior variance
-of a Gaussian prior and reading: C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine
-Learning, MIT Press 2006, equation 2.26, of one point).  t dwells more gain
+Where a pixel's neighbours foretell it with the expected square s of their error, and n is the
+variance of a count of one dwell, a count of t dwells takes off ``s t / (t + tau)``, ``tau = n / s``
+(posterior variance of a Gaussian prior and reading, C. E. Rasmussen, C. K. I. Williams, Gaussian
+Processes for Machine Learning, MIT Press 2006, equation 2.26, of one point).  It takes the time
+``h + t``, h that of the way there in dwells.  Gain against time is greatest at
 
-    g(t) = a s tau t / ((T + tau) (T + tau + t))
+    t = sqrt(h tau).
 
-where a is the area that the pixel stands for, and take ``h + t`` with the way there.  g over that
-is greatest at ``t = sqrt(h (T + tau))``, of a new pixel ``sqrt(h tau)``.  A pixel that has been
-measured is counted again where that gains more, for the time, than the new ones do.
+s is not that of the target, but the map's: the price that a second has elsewhere.  By its own s a
+target that promises much would get a short count, only to be come back to, and the way is paid
+twice.  Nor is it today's, as the map's error falls while the scan goes on.
+
+Counting a pixel of T dwells again takes off ``n / T - n / (T + t)``; by the same reckoning that
+gains more against time than what is new if, and only if, ``T < tau``: where its own count is less
+sure than the map.  As every return costs the way, it waits until two octaves are missing.
 """
 
 from __future__ import annotations
@@ -20,17 +23,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from ..models import SparseScan, foretold_counts
 from .batch_size import HOP
 from .sampler import Choice, Request, Sampler
 from .stage_time import StageTime
 
+LATER = 0.5  # of the map's squared error now: what it is on average over the rest of a scan
+ASKED = 500  # pixels that tell the map's error
+MISSING = 4.0  # times too short a pixel's count is before it is worth coming back to
+MOST_AGAIN = 0.5  # of a batch: the rest goes on through the raster
+ROUNDING = 1e-9  # of an octave
 STEPS = 256.0  # of an octave of gain against time: last bits decide nothing
+LEAST = 1e-300
 
 
-def dwell_choice(
+def dwell_chooser(
     sampler: Sampler, stage: StageTime | None, longest: float | None
 ) -> DwellChoice | None:
     """What chooses the dwells of a sampler's targets; None where all are alike.
@@ -73,7 +81,7 @@ def dwell_choice(
 
 @dataclass(frozen=True)
 class DwellChoice:
-    """Chooses dwells by gain against time, in octaves of the nominal one.
+    """Chooses dwells in octaves of the nominal one.
 
     Attributes
     ----------
@@ -90,123 +98,85 @@ class DwellChoice:
     counts_per_unit: float
 
     @property
-    def octaves(self) -> NDArray[np.float64]:
-        """(O,) nominal dwells to choose among, growing."""
-        return 2.0 ** np.arange(int(np.log2(self.longest / self.stage.dwell) + 1e-9) + 1)
+    def most(self) -> int:
+        """Octaves from the nominal dwell to the longest."""
+        return int(np.log2(self.longest / self.stage.dwell) + ROUNDING)
 
     def of(self, choice: Choice, request: Request) -> Choice:
-        """Give each segment its dwell; measured pixels take the place of those that gain less.
+        """Give each segment its dwell; measured pixels take the place of the last of it.
 
         Depends on the request and the choice alone.  Those measured again have no score.
         """
         scan = request.scan.channels[0]
         if not len(scan.values):
             return choice
-        again = scan.pixels[_free(scan, request.pending)[tuple(scan.pixels.T)]]
-        pixels = np.concatenate([choice.pixels, again])
-        lengths = np.concatenate([choice.lengths, np.ones(len(again), np.int64)])
-        scores = np.concatenate([choice.scores, np.full(len(again), np.nan)])
-        areas = _areas(scan, request.pending, choice.pixels)
-        gains = self._gains(scan, pixels, areas[tuple(pixels.T)])
-        hop = self._hop(scan.shape, len(choice.lengths))
-        worth, dwells = self._best(gains, pixels, lengths, hop)
-        kept = _first(worth, lengths, request.num)
-        of_kept = np.repeat(np.isin(np.arange(len(lengths)), kept), lengths)
+        square = self._map_square(scan)
+        dwells = self._of_new(choice, scan, square)
+        again, longer = self._again(request, scan, square)
+        room = request.num - len(again)
+        kept = np.cumsum(choice.lengths) <= room
+        if not len(again) or not kept.any():  # never those alone: the scan must go on
+            return replace(choice, dwells=dwells)
+        num = int(choice.lengths[kept].sum())
         return replace(
             choice,
-            pixels=pixels[of_kept],
-            scores=scores[of_kept],
-            lengths=lengths[kept],
-            dwells=dwells[kept],
+            pixels=np.concatenate([choice.pixels[:num], again]),
+            scores=np.concatenate([choice.scores[:num], np.full(len(again), np.nan)]),
+            lengths=np.concatenate([choice.lengths[kept], np.ones(len(again), np.int64)]),
+            dwells=np.concatenate([dwells[kept], longer]),
         )
 
-    def _gains(
-        self, scan: SparseScan, pixels: NDArray[np.int64], areas: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """(O, K) gains of counting each of some pixels for each of the dwells."""
-        times = np.zeros(scan.shape)
-        times[tuple(scan.pixels.T)] = scan.times
-        rates, squares = foretold_counts(scan, pixels, counts_per_unit=self.counts_per_unit)
-        noise = np.maximum(rates, 1 / self.counts_per_unit) / self.counts_per_unit
-        before = times[tuple(pixels.T)]
-        return areas * gain(squares, noise, before, self.octaves[:, None])
+    def _of_new(self, choice: Choice, scan: SparseScan, square: float) -> NDArray[np.float64]:
+        """(S,) dwells of segments, by the mean of their pixels' noise."""
+        last = np.cumsum(choice.lengths) - 1
+        first = last - choice.lengths + 1
+        ends = np.stack([choice.pixels[first], choice.pixels[last]], axis=1)
+        noise = self._noise(scan, choice.pixels)
+        mean = np.add.reduceat(noise, first) / choice.lengths if len(first) else noise
+        lines = self.stage.lines(ends)
+        flown = lines[:, 0] - choice.lengths * lines[:, 2]
+        stopped = np.full(len(ends), self.stage.exposure - self.stage.dwell)
+        besides = np.where(choice.lengths > 1, flown, stopped)
+        hop = (besides + self._hop(scan.shape, len(ends))) / choice.lengths
+        return self._octave(np.sqrt(hop / self.stage.dwell * mean / (LATER * square)))
 
-    def _best(
-        self,
-        gains: NDArray[np.float64],
-        pixels: NDArray[np.int64],
-        lengths: NDArray[np.int64],
-        hop: float,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(S,) gain by time of each segment, octaves, with the best of the dwells, and (S,) that.
+    def _again(
+        self, request: Request, scan: SparseScan, square: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(R, 2) measured pixels to be counted again, best first, and (R,) for how long."""
+        free = np.ones(scan.shape, dtype=bool)
+        free[tuple(request.pending.T)] = False
+        there = np.flatnonzero(free[tuple(scan.pixels.T)])
+        pixels = scan.pixels[there]
+        counted = np.broadcast_to(scan.times, len(scan.values))[there]
+        noise = self._noise(scan, pixels)
+        besides = self.stage.exposure - self.stage.dwell + self._hop(scan.shape, request.num)
+        hop = besides / self.stage.dwell
+        worth = np.log2(noise / (counted * np.square(np.sqrt(counted) + np.sqrt(hop))))
+        wanted = np.sqrt(hop * noise / (LATER * square))
+        short = (counted * square < noise) & (MISSING * counted <= wanted)
+        worth = np.where(short, np.rint(STEPS * worth), -np.inf)
+        best = np.lexsort((pixels[:, 1], pixels[:, 0], -worth))
+        best = best[np.isfinite(worth[best])][: int(MOST_AGAIN * request.num)]
+        return pixels[best], self._octave(wanted[best] - counted[best])
 
-        Of equals the shortest.
-        """
-        last = np.cumsum(lengths) - 1
-        first = last - lengths + 1
-        ends = np.stack([pixels[first], pixels[last]], axis=1)
-        dwells = self.octaves[:, None] * self.stage.dwell
-        stages = [replace(self.stage, dwell=float(dwell)) for dwell in dwells[:, 0]]
-        seconds = np.stack([stage.lines(ends)[:, 0] for stage in stages])
-        with np.errstate(divide="ignore"):
-            worth = np.log2(np.add.reduceat(gains, first, axis=1) / (hop + seconds))
-        worth = np.rint(STEPS * worth)
-        best = np.argmax(worth, axis=0)
-        return worth[best, np.arange(len(lengths))], self.octaves[best]
+    def _noise(self, scan: SparseScan, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(K,) variances of counts of one nominal dwell, at least that of one count."""
+        rates, _ = foretold_counts(scan, pixels, counts_per_unit=self.counts_per_unit)
+        return np.maximum(rates, 1 / self.counts_per_unit) / self.counts_per_unit
+
+    def _map_square(self, scan: SparseScan) -> float:
+        """Mean squared error expected of the map between the measured pixels."""
+        left = scan.unmeasured
+        some = left[:: max(1, len(left) // ASKED)] if len(left) else scan.pixels
+        _, squares = foretold_counts(scan, some, counts_per_unit=self.counts_per_unit)
+        return max(float(squares.mean()), LEAST)
 
     def _hop(self, shape: tuple[int, int], stops: int) -> float:
         """S of the mean move of a route through so many stops."""
         apart = HOP * np.sqrt(shape[0] * shape[1] / max(stops, 1))
         return float(self.stage.moves((0, 0), (apart, apart))[0])
 
-
-def gain(
-    square: NDArray[np.float64],
-    noise: NDArray[np.float64],
-    before: NDArray[np.float64],
-    dwell: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Squared error that counting a pixel for so long takes off.
-
-    Parameters
-    ----------
-    square : ndarray of float64
-        Squared error where it has not been counted, expected.
-    noise : ndarray of float64
-        Variance of a count of one nominal dwell, above 0.
-    before : ndarray of float64
-        Nominal dwells for which it has been counted; 0 where it has not.
-    dwell : ndarray of float64
-        Nominal dwells more.
-    """
-    # as s tau = noise, nothing is divided by an s of 0
-    left = square * noise / (square * before + noise)
-    return left - square * noise / (square * (before + dwell) + noise)
-
-
-def _free(scan: SparseScan, unavailable: NDArray[np.int64]) -> NDArray[np.bool_]:
-    free = np.ones(scan.shape, dtype=bool)
-    free[tuple(unavailable.T)] = False
-    return free
-
-
-def _areas(
-    scan: SparseScan, pending: NDArray[np.int64], chosen: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """(M, N) how many pixels each one stands for when all are measured; 0 of others."""
-    free = ~scan.mask
-    for pixels in (pending, chosen):
-        free[tuple(pixels.T)] = False
-    found = distance_transform_edt(free, return_distances=False, return_indices=True)
-    rows, columns = np.asarray(found, dtype=np.int64)
-    flat = rows * scan.shape[1] + columns
-    return np.bincount(flat.ravel(), minlength=free.size).reshape(scan.shape)
-
-
-def _first(worth: NDArray[np.float64], lengths: NDArray[np.int64], num: int) -> NDArray[np.int64]:
-    """Which segments are worth most, in their order, as long as there is room for ``num`` pixels.
-
-    Of equals those that stand first.
-    """
-    order = np.argsort(-worth, kind="stable")
-    return np.sort(order[np.cumsum(lengths[order]) <= num])
+    def _octave(self, dwells: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(K,) the nearest octaves of the nominal dwell, within the bounds."""
+        return np.exp2(np.clip(np.rint(np.log2(np.maximum(dwells, 1.0))), 0, self.most))

@@ -21,7 +21,7 @@ from ..models import (
 from .audit import Audit
 from .batch_size import USUAL_BATCH, growing_batch
 from .decision import EXPECTATION, Decision
-from .dwell_choice import dwell_choice
+from .dwell_choice import dwell_chooser
 from .grid import ScanGrid
 from .low_discrepancy import LowDiscrepancy, halton_pixels
 from .observations import Observation, Observations
@@ -105,7 +105,7 @@ class ScanAgent:
         self._stage = None if stage is None else StageTime.of(stage).in_pixels(grid)
         self._growing = bool(growing)
         self._chooser = self._segment_sampler() if fly else sampler
-        self._dwells = dwell_choice(sampler, self._stage, longest_dwell)
+        self._dwells = dwell_chooser(sampler, self._stage, longest_dwell)
         self._start, self._start_lengths = self._start_design()
         self._started_at: int | None = None  # refolds of the log, when all of it was measured
         watched = self.until is not None and watches_error(self.until)

@@ -101,20 +101,22 @@ class StageTime:
         stops: ArrayLike,
         start: ArrayLike | None = None,
         lengths: NDArray[np.int64] | None = None,
+        dwells: NDArray[np.float64] | float = 1.0,
     ) -> NDArray[np.float64]:
         """(K,) s after which each of (K, 2) points is measured, in their order.
 
         The way from ``start``, where that is given, counts; of ``lengths`` above 1 so many of them
-        are flown over, in pixels.
+        are flown over, in pixels.  Each point or segment takes so many ``dwells``.
         """
         stops = np.asarray(stops, float).reshape(-1, 2)
         if lengths is None or len(lengths) == len(stops):
-            return self._clock(stops, stops, np.full(len(stops), self.exposure), start)
+            seconds = np.full(len(stops), self.exposure - self.dwell) + self.dwell * dwells
+            return self._clock(stops, stops, seconds, start)
         last = np.cumsum(lengths) - 1
         first = last - lengths + 1
         ends = np.rint(np.stack([stops[first], stops[last]], axis=1)).astype(np.int64)
-        lines = self.lines(ends)
-        begins, finals = self.places(ends)
+        lines = self.lines(ends, dwells)
+        begins, finals = self.places(ends, dwells)
         done = self._clock(begins, finals, lines[:, 0], start)
         left = np.repeat(last, lengths) - np.arange(len(stops))  # pixels of the line behind each
         behind = np.where(left > 0, lines[:, 1].repeat(lengths), 0.0)
@@ -140,23 +142,31 @@ class StageTime:
         before = np.concatenate([first, finals[:-1]])
         return np.cumsum(self.moves(before, begins) + seconds)
 
-    def lines(self, ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    def lines(
+        self, ends: NDArray[np.int64], dwells: NDArray[np.float64] | float = 1.0
+    ) -> NDArray[np.float64]:
         """(S, 3) s of segments of pixels: in all, of that to come to rest, and of each pixel.
 
         Parameters
         ----------
         ends : (S, 2, 2) ndarray
             First and last pixel of each, the same of a point, which the stage stops at.
+        dwells : (S,) ndarray of float64, or float
+            So many of the stage's dwells each pixel takes.
         """
         way = np.abs(np.diff(ends, axis=1)[:, 0])
         bins, axis = way.max(axis=1) + 1, np.argmax(way, axis=1)
-        each = np.maximum(self.dwell, 1.0 / np.asarray(self.speed)[axis])
+        dwell = self.dwell * np.broadcast_to(dwells, len(ends))
+        each = np.maximum(dwell, 1.0 / np.asarray(self.speed)[axis])
         ramp = np.array(self.acceleration)[axis] / (each * np.array(self.speed)[axis])
         flown = self.settle + self.overhead + bins * each + 2 * ramp
         behind = self.overhead + ramp
-        return np.stack([np.where(bins > 1, flown, self.exposure), behind, each], axis=-1)
+        stopped = self.exposure - self.dwell + dwell
+        return np.stack([np.where(bins > 1, flown, stopped), behind, each], axis=-1)
 
-    def places(self, ends: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def places(
+        self, ends: NDArray[np.generic], dwells: NDArray[np.float64] | float = 1.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(S, 2) places from which segments are flown, and where the stage then comes to rest.
 
         Before the first pixel's edge there is the way to gather speed, behind the last one's the
@@ -164,7 +174,7 @@ class StageTime:
         """
         first, last = ends[:, 0].astype(float), ends[:, 1].astype(float)
         speed = np.array(self.speed)
-        each = np.maximum(self.dwell, 1.0 / speed)
+        each = np.maximum(self.dwell * np.broadcast_to(dwells, len(ends))[:, None], 1.0 / speed)
         run = np.array(self.acceleration) / (each * speed) / each / 2
         out = np.sign(last - first) * (0.5 + run)
         return first - out, last + out

@@ -62,6 +62,13 @@ def simulate(
     fly: Annotated[
         bool, typer.Option(help="Let the stage fly over segments, where that is soonest done.")
     ] = False,
+    longest_dwell: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds up to which a pixel may be counted, from --dwell on: photons are then "
+            "counted, of the option counts_per_unit."
+        ),
+    ] = None,
     goal: Annotated[
         Goal | None, typer.Option(help="What is looked for, by an agent that knows goals: gp.")
     ] = None,
@@ -87,6 +94,7 @@ def simulate(
         channels=channels.value,
         stage=stage_time(dwell, speed, settle=settle, acceleration=acceleration),
         fly=fly,
+        longest_dwell=longest_dwell,
     )
     if as_json:
         for row in rows:

@@ -146,7 +146,8 @@ def _shrunk(scan: SparseScan, counts_per_unit: float) -> tuple[NDArray[np.float6
     expected = _variance(level, counts)
     energy = deviation2[around.indices].mean(axis=1)
     if scan.exposures is not None:  # the noise of its own time in place of its neighbours'
-        energy += NOISE_WEIGHT * (expected - expected[around.indices].mean(axis=1))
+        shorter = 1.0 - scan.exposures * (1.0 / scan.exposures)[around.indices].mean(axis=1)
+        energy += NOISE_WEIGHT * expected * shorter
     rough = predicted + _kept(expected, energy) * (values - predicted)
     variance = _variance(rough, counts)
     kept = _kept(variance, energy)

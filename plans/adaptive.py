@@ -15,6 +15,7 @@ import numpy as np
 from ..agent import (
     AgentServer,
     Axis,
+    CountedTime,
     EventReader,
     Guard,
     History,
@@ -57,6 +58,7 @@ from .request import (
     step_lengths,
     stop_rule,
     time_budget,
+    told_dwell,
 )
 from .resumption import take_up
 from .shutter import shutter_for_scan
@@ -83,6 +85,7 @@ def adaptive_scan(
     batch: int | None = None,
     key: str | Sequence[str] | None = None,
     dwell: float | None = None,
+    longest_dwell: float | None = None,
     settle: float = 0.0,
     seed: int = 0,
     prefetch: int | None = None,
@@ -126,6 +129,10 @@ def adaptive_scan(
     dwell : float, optional
         Seconds of each exposure, set on every detector that has a ``dwell`` (or ``exposure_time``,
         ``count_time``, ``preset_time``).
+    longest_dwell : float, optional
+        Seconds up to which the agent may count a pixel, from ``dwell`` on in octaves, and count it
+        again: readings of one pixel then add up, by the dwell that each event tells. The agent
+        needs the option ``counts_per_unit``; the stage is as its motors say, unless described.
     settle : float
         Seconds to wait between a move and its exposure.
     seed : int
@@ -197,11 +204,12 @@ def adaptive_scan(
         Axis(data_key(fast_motor), fast_start, fast_stop, fast_num),
     )
     motors = {grid.slow.name: slow_motor, grid.fast.name: fast_motor}
-    check_times(dwell, settle, decision_timeout)
+    check_times(dwell, settle, decision_timeout, longest_dwell)
     check_fly(fly, dwell, per_step)
     check_ears(approval, inbox)
     rule = stop_rule(until, dwell)
-    times = yield from stage_time(stage or (MOTORS if fly else None), motors, settle, dwell)
+    timed = bool(fly) or longest_dwell is not None
+    times = yield from stage_time(stage or (MOTORS if timed else None), motors, settle, dwell)
     size = batch_size(batch, grid, times, flies=bool(fly))
     grows = batch is None and times is not None
     ahead = prefetch_size(prefetch, min(size, LARGEST_BATCH) if grows else size)
@@ -209,6 +217,7 @@ def adaptive_scan(
     zones = keep_out_zones(keep_out)
     goal = final_goal(then, grid)
     timers = dict.fromkeys(exposure_signals(detectors, dwell), float(dwell or 0.0))
+    dwell_key = None if longest_dwell is None else told_dwell(detectors, list(timers))
     longest = step_lengths(largest_step)
     blind, policy = shutter_for_scan(shutter), bad_points(on_bad_point)
     check = ring_check(beam)
@@ -217,7 +226,8 @@ def adaptive_scan(
         check_key(detectors, key)
     yield from check_limits(grid, motors)
 
-    guard = Guard(grid, partial(check_target, motors), zones, longest)
+    most = None if dwell is None or longest_dwell is None else longest_dwell / dwell
+    guard = Guard(grid, partial(check_target, motors), zones, longest, most)
     if not (yield from is_executed()):  # but listed, to be checked or simulated
         check_ends(grid, motors)
         targets = likely_targets(grid, guard, rule, size, int(seed))
@@ -234,6 +244,7 @@ def adaptive_scan(
         "stage": times and times.describe(),
         "growing": grows,
         "fly": flown is not None,
+        "longest_dwell": longest_dwell,
         "blocked": np.argwhere(guard.forbidden()).tolist(),
     }
     advisor = Advisor(partial(_start_worker, agent), spec, guard, decision_timeout)
@@ -252,6 +263,8 @@ def adaptive_scan(
             "stage": times and times.describe(),
             "fly": describe_flying(flown),
             "dwell": None if dwell is None else float(dwell),
+            "longest_dwell": None if longest_dwell is None else float(longest_dwell),
+            "dwell_key": dwell_key,
             "settle": float(settle),
             "decision_timeout": float(decision_timeout),
             "keep_out": [asdict(zone) for zone in zones],
@@ -262,7 +275,8 @@ def adaptive_scan(
             "approval": bool(approval),
             "then": goal,
         }
-        reader = EventReader(grid, steering, also=check and check.key)
+        counted = CountedTime.of(record)
+        reader = EventReader(grid, steering, also=check and check.key, counted=counted)
         logbook = Logbook(reader)
         exposures = Exposures(watch and watch.begin)
         planned = rule.budget(grid.size) or grid.size

@@ -39,7 +39,7 @@ class ScanOutcome:
     stop_reason : str
         Why it ended.
     exposures : int
-        Exposures made, repeated ones included: the dose, in units of the dwell.
+        Exposures made, repeated ones included.
     repeated : int
         Those of them that left no event: interrupted by a pause, say, or by an error.
     """
@@ -164,6 +164,7 @@ def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
     decision, fly = batch.decision, run.measurement.fly
     pixels = [(int(row), int(column)) for row, column in decision.pixels]
     lengths = decision.lengths if fly else np.ones(len(pixels), dtype=np.int64)
+    dwells = np.repeat(decision.dwells, decision.lengths)
     done, asking = since, asks_after(lengths, run.ahead)
     for segment in segments_of(decision.pixels, lengths, since):
         yield from attend(run.ears, pixels[done:])
@@ -171,6 +172,7 @@ def measure_batch(batch: Batch, run: AdaptiveRun, since: int = 0) -> Plan:
             return
         if done == asking:
             run.decider.ask(pixels[done:])
+        run.measurement.exposures.dwell = float(dwells[done])
         yield from _measure_allowed(run, segment)
         done += len(segment)
     yield from attend(run.ears, ())

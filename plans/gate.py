@@ -94,6 +94,8 @@ class Exposures:
         Their time, in nominal dwells.
     dwell : float
         That of those to come, in nominal dwells.
+    timed : float
+        The one that the detectors have been set to.
     """
 
     parent = None
@@ -101,7 +103,7 @@ class Exposures:
 
     def __init__(self, begun: Callable[[], None] | None = None) -> None:
         self.made, self.dose = 0, 0.0
-        self.dwell = 1.0
+        self.dwell = self.timed = 1.0
         self._begun = begun
 
     def trigger(self) -> FutureStatus:

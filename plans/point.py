@@ -141,12 +141,14 @@ def _visit(scan: Measurement, pixel: Pixel) -> Plan:
 
 
 def ready_again(scan: Measurement) -> Plan:
-    """Set what an IOC has forgotten that was started again."""
-    if not scan.tally.in_a_row:
+    """Set the dwell where it is another, and what an IOC has forgotten that was started again."""
+    dwell = scan.exposures.dwell
+    if not scan.tally.in_a_row and scan.exposures.timed == dwell:
         return
     for timer, seconds in scan.timers.items():
-        yield from bps.abs_set(timer, seconds, wait=True)
-    if scan.fly is not None:
+        yield from bps.abs_set(timer, seconds * dwell, wait=True)
+    scan.exposures.timed = dwell
+    if scan.fly is not None and scan.tally.in_a_row:
         yield from scan.fly.flyer.speeds.restore_all()
 
 

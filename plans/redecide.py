@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..agent import AgentServer, EventReader, Guard, History, PastDecision, ScanGrid, parse
+from ..agent import (
+    AgentServer,
+    CountedTime,
+    EventReader,
+    Guard,
+    History,
+    PastDecision,
+    ScanGrid,
+    parse,
+)
 from ..workers import LocalWorker
 from .advisor import Advisor
 from .batch import Batch
@@ -32,13 +41,15 @@ def decide_again(past: History) -> Iterator[tuple[int, str]]:
     record = past.record
     grid = ScanGrid.from_description(record["grid"])
     zones = keep_out_zones(record.get("keep_out", ()))
-    guard = Guard(grid, lambda position: None, zones, step_lengths(record.get("largest_step")))
+    steps, longest = step_lengths(record.get("largest_step")), record.get("longest_dwell")
+    most = None if longest is None else longest / record["dwell"]
+    guard = Guard(grid, lambda position: None, zones, steps, most)
     blocked = np.argwhere(guard.forbidden()).tolist()
     spec = {**record, "growing": record.get("batch_grows", False), "blocked": blocked}
     advisor = Advisor(_in_this_process, spec, guard, record["decision_timeout"])
     try:
         _check_agent(advisor)
-        reader = EventReader(grid, record["key"])
+        reader = EventReader(grid, record["key"], counted=CountedTime.of(record))
         decider = Decider(advisor, reader, parse(record["until"]), record["batch"])
         for each in by_agents(past.made):
             again = decider.answer_at(past.before(each))
@@ -57,7 +68,8 @@ def what_differs(again: Batch | None, past: PastDecision) -> str:
     if again is None or again.decision.digest != past.decision.digest:
         return "digest"
     new, old = again.decision, past.decision
-    same = np.array_equal(new.pixels, old.pixels) and np.array_equal(new.lengths, old.lengths)
+    parts = ("pixels", "lengths", "dwells")
+    same = all(np.array_equal(getattr(new, part), getattr(old, part)) for part in parts)
     return "" if same else "pixels"
 
 

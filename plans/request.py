@@ -157,14 +157,44 @@ def final_goal(then: str | Sequence[int] | None, grid: ScanGrid) -> dict[str, An
     )
 
 
-def check_times(dwell: float | None, settle: float, decision_timeout: float) -> None:
+def check_times(
+    dwell: float | None,
+    settle: float,
+    decision_timeout: float,
+    longest_dwell: float | None = None,
+) -> None:
     """Refuse times that make no sense."""
     if dwell is not None and not 0 < dwell < math.inf:
         raise ValueError(f"dwell must be seconds above 0, but {dwell} came")
+    if longest_dwell is not None and not (dwell or math.inf) <= longest_dwell < math.inf:
+        raise ValueError(
+            "longest_dwell must be seconds, dwell or more, and needs dwell, but "
+            f"longest_dwell={longest_dwell} came with dwell={dwell}"
+        )
     if not 0 <= settle < math.inf:
         raise ValueError(f"settle must be seconds, 0 or more, but {settle} came")
     if not decision_timeout > 0:
         raise ValueError(f"decision_timeout must be seconds above 0, but {decision_timeout} came")
+
+
+def told_dwell(detectors: Sequence[Any], timers: Sequence[Any]) -> str:
+    """Name the data key by which a detector tells how long it counted."""
+    names = [timer.name for timer in timers]
+    told: set[str] = set()
+    for detector in detectors:
+        described = detector.describe()
+        if inspect.isawaitable(described):  # whether it is there the stream's descriptor will say
+            if inspect.iscoroutine(described):
+                described.close()
+            return names[0]
+        told |= set(described)
+    found = [name for name in names if name in told]
+    if not found:
+        raise ValueError(
+            "longest_dwell needs a detector whose readings tell how long it counted, but none has "
+            f"{', '.join(names)}: make that signal's kind normal"
+        )
+    return found[0]
 
 
 def exposure_signals(detectors: Sequence[Any], dwell: float | None) -> list[Any]:

@@ -13,8 +13,8 @@ from .point import PerStep
 from .request import data_key
 
 SETTINGS = (
-    "until batch key dwell settle seed prefetch keep_out largest_step stage on_bad_point beam "
-    "approval"
+    "until batch key dwell longest_dwell settle seed prefetch keep_out largest_step stage "
+    "on_bad_point beam approval"
 ).split()
 """Settings of the scan that its record holds and ``adaptive_scan`` takes, under the same name."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import bluesky.plan_stubs as bps
+import numpy as np
 
 from ..agent import History, Interruption, PastDecision
 from .batch import Batch
@@ -79,6 +80,9 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
         if interruption is not None:
             batch = run.decider.batch = _batch(interruption)
             yield from await_approval(run.ears, batch)
+            decision = batch.decision
+            dwells = np.repeat(decision.dwells, decision.lengths)
+            run.measurement.exposures.dwell = float(dwells[max(interruption.done - 1, 0)])
             for pixel in interruption.again:
                 yield from measure_point(run.measurement, pixel)
             yield from measure_batch(batch, run, interruption.done)

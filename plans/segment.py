@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -53,7 +54,8 @@ def _fly_over(scan: Measurement, fly: Flying, pixels: Pixels) -> Plan:
     before: Counter[str] = Counter()
     left = pixels
     while len(left) > 1:
-        flight = plan_flight(left, scan.reader.grid, fly.stage, _objection(scan), fly.tolerance)
+        stage = replace(fly.stage, dwell=fly.stage.dwell * scan.exposures.dwell)
+        flight = plan_flight(left, scan.reader.grid, stage, _objection(scan), fly.tolerance)
         if isinstance(flight, str):
             yield from _say_once(scan, fly, flight)
             return left

@@ -1,4 +1,5 @@
 from .assess import assess
+from .counting import Counting
 from .replay import PastScan, check_decisions, read_past_scan, replay
 from .simulate import compare_agents, designs, load_truth, trajectories
 from .trajectory import Trajectory, points_at, run_agent
@@ -7,6 +8,7 @@ from .tune_sweep import ranking, tune
 from .ways import Way, advised, fastest_ways, specimens_like
 
 __all__ = [
+    "Counting",
     "PastScan",
     "Trajectory",
     "Way",

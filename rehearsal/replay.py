@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..agent import (
+    CountedTime,
     EventReader,
     History,
-    Observations,
     ScanGrid,
     coverage,
     grid_of_positions,
@@ -105,9 +105,9 @@ def read_past_scan(documents: Documents, key: str | Sequence[str] | None = None)
     mine = {each["uid"] for each in primary}
     events = [doc for name, doc in documents if name == "event" and doc["descriptor"] in mine]
     grid = _grid(start, primary, events)
-    reader = EventReader(grid, key or steering_keys(start, primary))
-    reader.read(documents)
-    scan = Observations(reader.observations.log).scan(grid.shape)
+    counted = CountedTime.of(start.get("skysteer") or {})
+    reader = EventReader(grid, key or steering_keys(start, primary), counted=counted)
+    scan = reader.read(documents).scan(grid.shape)
     if len(scan.values) < 2:
         raise ValueError(f"run {start['uid']} has no usable readings of {reader.key!r} to replay")
     spacings = np.diff([event["time"] for event in events])

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from ..agent import StageTime, coverage, make_sampler
+from ..agent import StageTime, coverage, dwell_chooser, make_sampler
 from ..simulators import Specimen, read_image
 from .assess import assess
+from .counting import Counting
 from .trajectory import BATCH, Trajectory, points_at, run_agent
 
 FWHM_PER_SIGMA = 2.3548200450309493  # of a Gaussian: 2 sqrt(2 ln 2)
@@ -71,6 +72,7 @@ def compare_agents(
     channels: str = "first",
     stage: StageTime | None = None,
     fly: bool = False,
+    longest_dwell: float | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Run every agent on every image; a progress bar on standard error shows how far it is.
 
@@ -93,6 +95,10 @@ def compare_agents(
         In pixels; routes are the quickest by it, and the rows tell the time that it needs.
     fly : bool
         Whether it may fly over segments, where an agent's gains tell which.
+    longest_dwell : float, optional
+        s up to which an agent may count a pixel, from the stage's dwell on, and again.  Photons
+        are then counted, of the agent's option ``counts_per_unit`` in a dwell where the image
+        is 1; otherwise the image's own values are read.
 
     Yields
     ------
@@ -113,11 +119,21 @@ def compare_agents(
         raise ValueError(f"seed must be a whole number, 0 or more, but {seed} came")
     if fly and stage is None:
         raise ValueError("flying needs to know the stage: give its speed, and the dwell")
+    given = _by_agent(agents, options or {})
+    for agent in agents:
+        dwell_chooser(make_sampler(agent, given[agent]), stage, longest_dwell)  # or says why not
     size = BATCH if batch is None and stage is None else batch
     truths = {str(image): load_truth(image, beam_px, channels) for image in images}
-    given = _by_agent(agents, options or {})
     for image, agent, share, trajectory in trajectories(
-        truths, agents, coverages, batch=size, seed=seed, options=given, stage=stage, fly=fly
+        truths,
+        agents,
+        coverages,
+        batch=size,
+        seed=seed,
+        options=given,
+        stage=stage,
+        fly=fly,
+        longest_dwell=longest_dwell,
     ):
         row = assess(truths[image], trajectory, share, agent, given[agent], stage)
         yield {"image": image, **row}
@@ -133,6 +149,7 @@ def trajectories(
     options: Mapping[str, Any] | None = None,
     stage: StageTime | None = None,
     fly: bool = False,
+    longest_dwell: float | None = None,
 ) -> Iterator[tuple[str, str, float, Trajectory]]:
     """Run every agent on every truth, as ``compare_agents`` does on images.
 
@@ -169,12 +186,20 @@ def trajectories(
                     stage=stage,
                     marks=marks,
                     fly=fly,
+                    counting=_counting(given[agent], seed, longest_dwell),
+                    longest_dwell=longest_dwell,
                 ):
                     bar.update(measured - done)
                     done = measured
                     if trajectory is not None:
                         for share in shares:
                             yield name, agent, share, trajectory
+
+
+def _counting(
+    options: Mapping[str, Any], seed: int, longest_dwell: float | None
+) -> Counting | None:
+    return None if longest_dwell is None else Counting(float(options["counts_per_unit"]), seed)
 
 
 def _by_agent(agents: Sequence[str], options: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

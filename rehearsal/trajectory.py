@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ..agent import (
     Axis,
     Decision,
+    Observation,
+    Observations,
     Progress,
     ScanAgent,
     ScanGrid,
@@ -25,13 +27,14 @@ from ..agent import (
     points,
 )
 from ..models import ErrorEstimate, SparseScan
+from .counting import Counting
 
 BATCH = 50  # points, where neither a number nor a stage is given
 
 
 @dataclass(frozen=True, eq=False)
 class FlownPath:
-    """The way of a stage that flies.
+    """The way of a stage that flies, or that counts some pixels again.
 
     Attributes
     ----------
@@ -41,11 +44,17 @@ class FlownPath:
         How many of them each segment has.
     fresh : (P,) ndarray of int64
         Where in the order each point was measured first.
+    dwells : (S,) ndarray of float64
+        Nominal dwells for which each segment's pixels were counted.
+    log : tuple of Observation, optional
+        The readings of all pixels in order, where those of one add up.
     """
 
     pixels: NDArray[np.int64]
     lengths: NDArray[np.int64]
     fresh: NDArray[np.int64]
+    dwells: NDArray[np.float64]
+    log: tuple[Observation, ...] | None = None
 
     def until(self, num: int) -> NDArray[np.int64]:
         """(B, 2) the way to the last of the first ``num`` points."""
@@ -53,7 +62,11 @@ class FlownPath:
 
     def clock(self, stage: StageTime) -> NDArray[np.float64]:
         """(P,) s after which each point is measured."""
-        return stage.clock(self.pixels, None, self.lengths)[self.fresh]
+        return self.visits(stage)[self.fresh]
+
+    def visits(self, stage: StageTime) -> NDArray[np.float64]:
+        """(B,) s after which each pixel of the way is measured, again or for the first time."""
+        return stage.clock(self.pixels, None, self.lengths, self.dwells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +96,14 @@ class Trajectory:
 
     def first(self, num: int) -> SparseScan:
         """The scan as it was after ``num`` points."""
-        return self.scan.first(num)
+        if self.path is None or self.path.log is None:
+            return self.scan.first(num)
+        return self.after(int(self.path.fresh[num - 1]) + 1)
+
+    def after(self, visits: int) -> SparseScan:
+        """The scan as it was after so many readings, where those of a pixel add up."""
+        log = () if self.path is None else self.path.log or ()
+        return Observations(log[:visits], adds=True).scan(self.scan.shape)
 
     def travel(self, num: int) -> float:
         """Euclidean length of the path through the first ``num`` points, in pixels."""
@@ -111,6 +131,8 @@ def run_agent(
     marks: Sequence[int] = (),
     until: StopRule | str | None = None,
     fly: bool = False,
+    counting: Counting | None = None,
+    longest_dwell: float | None = None,
 ) -> Iterator[tuple[int, Trajectory | None]]:
     """Let an agent measure ``num`` pixels of an image, batch by batch.
 
@@ -134,6 +156,11 @@ def run_agent(
         Ends it before; it knows points and expected errors, and no clock.
     fly : bool
         Whether the stage may fly over segments; marks are then passed without an end.
+    counting : Counting, optional
+        Photons are counted, and their noise is read; otherwise the image's own values are.
+    longest_dwell : float, optional
+        s up to which the agent may count a pixel, once or again, from the stage's dwell on; marks
+        are then passed without an end, too.
 
     Yields
     ------
@@ -156,63 +183,88 @@ def run_agent(
         stage=stage,
         growing=batch is None,
         fly=fly,
+        longest_dwell=longest_dwell,
     )
+    adds = longest_dwell is not None
     size = _largest(stage or StageTime(), grid.shape, fly) if batch is None else batch
-    way = _Way()
-    fresh: list[tuple[float, ...]] = []
-    measured: list[tuple[float, ...]] = []
+    way = _Way(again=adds)
+    fresh: list[Observation] = []
+    measured = Observations(adds=adds)
     costs: list[tuple[int, float, float]] = []
     estimates: tuple[ErrorEstimate, ...] = ()
     while True:
-        mark = min([m for m in marks if m > len(measured) and not fly], default=num)
+        known = measured.points
+        mark = min([m for m in marks if m > known and not (fly or adds)], default=num)
         began = time.perf_counter(), time.process_time()
-        scanner.observe(fresh)
-        decision = scanner.decide(min(size, mark - len(measured)), number=len(costs))
+        scanner.observations.extend(fresh)
+        decision = scanner.decide(min(size, mark - known), number=len(costs))
         cost = time.perf_counter() - began[0], time.process_time() - began[1]
         if not len(decision.pixels):
-            raise RuntimeError(f"agent {agent!r} suggested nothing after {len(measured)} points")
-        costs.append((len(measured), 1e3 * cost[0], 1e3 * cost[1]))
+            raise RuntimeError(f"agent {agent!r} suggested nothing after {known} points")
+        costs.append((known, 1e3 * cost[0], 1e3 * cost[1]))
         estimates += (decision.estimate,)
         fresh = [
-            (len(measured) + k + 1, row, column, *np.atleast_1d(truth[..., row, column]))
-            for k, (row, column) in enumerate(way.go(decision))
+            _read(truth, visit, measured.next_id + k, counting)
+            for k, visit in enumerate(way.go(decision))
         ]
-        measured += fresh
-        if rule.reason(Progress(len(measured), grid.size, estimates=estimates)):
+        measured.extend(fresh)
+        if rule.reason(Progress(measured.points, grid.size, estimates=estimates)):
             break
-        yield len(measured), None
-    log = np.array(measured)
+        yield measured.points, None
     decided_at, ms, cpu_ms = np.array(costs).T
-    scan = SparseScan.of(grid.shape, log[:, 1:3], log[:, 3:])
-    path = way.path if fly else None
-    yield len(measured), Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms, estimates, path)
+    path = way.path(measured) if fly or adds else None
+    scan = measured.scan(grid.shape)
+    made = Trajectory(scan, decided_at.astype(np.int64), ms, cpu_ms, estimates, path)
+    yield measured.points, made
+
+
+def _read(
+    truth: NDArray[np.float64], visit: _Visit, number: int, counting: Counting | None
+) -> Observation:
+    row, column, dwell = visit
+    values = np.atleast_1d(truth[..., row, column])
+    if counting is not None:
+        values = counting.read(values, dwell, number)
+    value, *others = values.tolist()
+    return Observation(number, row, column, value, tuple(others), dwell)
 
 
 def _largest(stage: StageTime, shape: tuple[int, int], fly: bool) -> int:
     return largest_flown_batch(stage, shape) if fly else largest_batch(stage, shape)
 
 
-class _Way:
-    """Where the stage went, and which pixels it saw for the first time."""
+_Visit = tuple[int, int, float]  # row, column, nominal dwells
 
-    def __init__(self) -> None:
+
+class _Way:
+    """Where the stage went, and which pixels it saw for the first time, or counted ``again``."""
+
+    def __init__(self, *, again: bool = False) -> None:
+        self._again = again
         self._order: dict[tuple[int, int], int] = {}
         self._pixels: list[tuple[int, int]] = []
         self._lengths: list[int] = []
+        self._dwells: list[float] = []
 
-    def go(self, decision: Decision) -> list[tuple[int, int]]:
-        """Take a decision's pixels; gives those that are new."""
-        known = len(self._order)
-        for row, column in decision.pixels.tolist():
-            self._order.setdefault((row, column), len(self._pixels))
+    def go(self, decision: Decision) -> list[_Visit]:
+        """Take a decision's pixels; gives those that are read: new ones, or all."""
+        times = np.repeat(decision.dwells, decision.lengths).tolist()
+        read: list[_Visit] = []
+        for (row, column), dwell in zip(decision.pixels.tolist(), times, strict=True):
+            place = self._order.setdefault((row, column), len(self._pixels))
+            if self._again or place == len(self._pixels):
+                read.append((row, column, dwell))
             self._pixels.append((row, column))
         self._lengths += decision.lengths.tolist()
-        return list(self._order)[known:]
+        self._dwells += decision.dwells.tolist()
+        return read
 
-    @property
-    def path(self) -> FlownPath:
+    def path(self, measured: Observations) -> FlownPath:
+        """The way; with the readings where those of a pixel add up."""
         fresh = np.fromiter(self._order.values(), dtype=np.int64)
-        return FlownPath(np.array(self._pixels), np.array(self._lengths), fresh)
+        log = tuple(measured.log) if self._again else None
+        pixels, lengths = np.array(self._pixels), np.array(self._lengths)
+        return FlownPath(pixels, lengths, fresh, np.array(self._dwells), log)
 
 
 def points_at(share: float, shape: tuple[int, ...]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import INTERVENTIONS, EventReader, ScanGrid, scanned_grid, steering_key
+from ..agent import INTERVENTIONS, CountedTime, EventReader, ScanGrid, scanned_grid, steering_key
 from ..models import ErrorMap, SparseScan
 from .interventions import InterventionPoint, intervention_of
 from .summary import (
@@ -174,7 +174,10 @@ class LiveScan:
             self._reader("descriptor", doc)
 
     def _new_reader(self, descriptors: Sequence[Mapping[str, Any]]) -> EventReader:
-        return EventReader(self.grid, steering_key(self.start, descriptors), PRIMARY)
+        counted = CountedTime.of(self.start.get("skysteer") or {})
+        return EventReader(
+            self.grid, steering_key(self.start, descriptors), PRIMARY, counted=counted
+        )
 
     def _hear(self, doc: Mapping[str, Any]) -> None:
         stream, data = self._streams.get(doc["descriptor"]), doc["data"]

@@ -141,7 +141,7 @@ def _progress(summary: RunSummary, elapsed: float) -> Iterator[Progress]:
     limit = rule_limit(until, "time")
     yield Progress("time", _share(elapsed, limit), _clock(elapsed) + _of(limit))
     if dwell := summary.record.get("dwell"):
-        beam, limit = dwell * summary.exposures, rule_limit(until, "dose")
+        beam, limit = dwell * summary.dose, rule_limit(until, "dose")
         text = _clock(beam) + _of(limit) + f" of beam, {summary.exposures:,} exposures"
         yield Progress("dose", _share(beam, limit), text)
 

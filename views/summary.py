@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..agent import (
     INTERVENTIONS,
+    CountedTime,
     EventReader,
     Observation,
     Observations,
@@ -43,6 +44,8 @@ class MeasuredPoint:
         The steering reading; NaN or inf where it is unusable.
     time : float
         When the event was read, seconds since 1970.
+    exposure : float
+        How long it was counted, in nominal dwells, where the scan chooses its dwell.
     """
 
     seq_num: int
@@ -52,6 +55,7 @@ class MeasuredPoint:
     y: float
     value: float
     time: float
+    exposure: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class DecisionPoint:
         Why the run ended here; empty while it went on.
     exposures : int
         Exposures made by then, repeated ones included; 0 where the event does not tell.
+    dose : float
+        Their time, in the scan's nominal dwells.
     error_low, error_high : float
         Four times in five the map's NRMSE lies between; NaN where the agent does not say.
     """
@@ -94,6 +100,7 @@ class DecisionPoint:
     note: str
     stop_reason: str
     exposures: int = 0
+    dose: float = 0.0
     error_low: float = float("nan")
     error_high: float = float("nan")
 
@@ -170,6 +177,12 @@ class RunSummary:
         """Exposures made, repeated ones included, as far as the documents tell."""
         return max((len(self.events), *(d.exposures for d in self.decisions)))
 
+    @property
+    def dose(self) -> float:
+        """Their time, in the scan's nominal dwells."""
+        told = sum(event.exposure for event in self.events if event.exposure > 0)
+        return max((told, *(d.dose for d in self.decisions)))
+
 
 def summarize(documents: Documents) -> RunSummary:
     """Put one run's documents together.
@@ -201,7 +214,8 @@ def summarize(documents: Documents) -> RunSummary:
     descriptors = [doc for name, doc in once if name == "descriptor" and doc["name"] == PRIMARY]
     grid, key = scanned_grid(start), steering_key(start, descriptors)
     events = _events(once, streams, PRIMARY)
-    measured = _measured(grid, key, descriptors, events)
+    counted = CountedTime.of(start.get("skysteer") or {})
+    measured = _measured(EventReader(grid, key, PRIMARY, counted=counted), descriptors, events)
     _check_on_grid(start, grid, measured)
     decisions = tuple(decision_of(doc["data"]) for doc in _events(once, streams, DECISIONS))
     return RunSummary(
@@ -213,9 +227,7 @@ def summarize(documents: Documents) -> RunSummary:
         axis_units=(units_of(descriptors, grid.slow.name), units_of(descriptors, grid.fast.name)),
         events=measured,
         decisions=decisions,
-        scan=Observations(Observation(e.seq_num, e.row, e.column, e.value) for e in measured).scan(
-            grid.shape
-        ),
+        scan=_observations(measured, adds=counted is not None).scan(grid.shape),
         seconds=active_seconds(start, max(doc.get("time", 0.0) for _, doc in once)),
         stop_reason=stop_reason_of(stop, decisions),
         interventions=tuple(intervention_of(doc) for doc in _events(once, streams, INTERVENTIONS)),
@@ -232,14 +244,18 @@ def _events(
     return sorted(events, key=lambda event: event["seq_num"])
 
 
+def _observations(measured: Sequence[MeasuredPoint], *, adds: bool) -> Observations:
+    log = (Observation(e.seq_num, e.row, e.column, e.value, (), e.exposure) for e in measured)
+    return Observations(log, adds=adds)
+
+
 def _measured(
-    grid: ScanGrid,
-    key: str,
+    reader: EventReader,
     descriptors: Sequence[Mapping[str, Any]],
     events: Sequence[Mapping[str, Any]],
 ) -> tuple[MeasuredPoint, ...]:
     """The points, their pixels found as the agent found them."""
-    reader = EventReader(grid, key, PRIMARY)
+    grid = reader.grid
     for descriptor in descriptors:
         reader("descriptor", descriptor)
     for event in events:
@@ -253,6 +269,7 @@ def _measured(
             float(event["data"][grid.slow.name]),
             entry.value,
             float(event["time"]),
+            entry.exposure,
         )
         for entry, event in zip(reader.observations.log, events, strict=True)
     )
@@ -290,6 +307,7 @@ def decision_of(data: Mapping[str, Any]) -> DecisionPoint:
         note=str(said("note")),
         stop_reason=str(said("stop_reason")),
         exposures=int(data.get("decision_exposures", 0)),
+        dose=float(data.get("decision_dose", data.get("decision_exposures", 0))),
         error_low=float(data.get("decision_error_low", np.nan)),
         error_high=float(data.get("decision_error_high", np.nan)),
     )

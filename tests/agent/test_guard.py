@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -294,3 +295,15 @@ def test_whatever_comes_only_safe_new_pixels_pass(
     for row, column in passed:
         assert not taken[row, column]
         assert not (row == 1 and column in (1, 2))
+
+
+def test_dwells_out_of_range_are_refused_and_measured_pixels_only_where_they_may_differ() -> None:
+    batch, dwells = [(0, 0), (0, 1), (1, 0), (1, 1)], [1.0, 8.0, math.nan, 0.5]
+    one = guard().vet(batch, NOTHING, 9, dwells=dwells)
+    assert one.pixels.tolist() == [[0, 0]]
+    assert one.refused["dwell out of range"] == 3
+    several = replace(guard(), longest_dwell=8.0)
+    assert several.vet(batch, NOTHING, 9, dwells=dwells).pixels.tolist() == [[0, 0], [0, 1]]
+    assert several.vet([(0, 1)], NOTHING, 9, dwells=[8.1]).refused.total() == 1
+    assert several.repeats
+    assert not guard().repeats

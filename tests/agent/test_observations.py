@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -107,3 +108,70 @@ def test_a_scan_given_out_does_not_change_with_what_comes_later() -> None:
     observations.append(Observation(1, 0, 0, 9.0))
     observations.append(Observation(2, 1, 1, 9.0))
     assert_array_equal(scan.values, [5.0])
+
+
+added = st.lists(
+    st.builds(
+        Observation,
+        st.integers(1, 8),
+        st.integers(0, 1),
+        st.integers(0, 1),
+        st.sampled_from([1.0, 2.5, math.nan]),
+        others=st.just(()),
+        exposure=st.sampled_from([1.0, 2.0, 8.0, math.nan]),
+    ),
+    max_size=25,
+)
+
+
+@given(log=added, cut=st.integers(0, 25))
+def test_readings_that_add_up_are_the_counts_over_the_time(log: list, cut: int) -> None:
+    observations = Observations(log[:cut], adds=True)
+    observations.extend(log[cut:])
+    latest = {entry.id: entry for entry in log}
+    counts: dict[tuple[int, int], float] = {}
+    times: dict[tuple[int, int], float] = {}
+    for entry in latest.values():
+        if math.isfinite(entry.value) and entry.exposure > 0:
+            pixel = entry.row, entry.column
+            counts[pixel] = counts.get(pixel, 0.0) + entry.value * entry.exposure
+            times[pixel] = times.get(pixel, 0.0) + entry.exposure
+    scan = observations.scan((2, 2))
+    found = dict(zip(map(tuple, scan.pixels.tolist()), scan.values.tolist(), strict=True))
+    assert found == pytest.approx({pixel: counts[pixel] / times[pixel] for pixel in counts})
+    assert scan.exposures is None or scan.exposures.tolist() == pytest.approx(
+        [times[pixel] for pixel in map(tuple, scan.pixels.tolist())]
+    )
+    assert observations.fingerprint() == Observations(log, adds=True).fingerprint()
+
+
+def test_a_reading_taken_back_takes_its_counts_with_it() -> None:
+    observations = Observations(adds=True)
+    observations.extend([Observation(1, 0, 0, 4.0, (), 1.0), Observation(2, 0, 0, 8.0, (), 3.0)])
+    assert observations.scan((1, 1)).values.tolist() == [7.0]
+    observations.append(Observation(2, -1, -1, math.nan))  # as a quarantine does
+    scan = observations.scan((1, 1))
+    assert (scan.values.tolist(), scan.exposures.tolist()) == ([4.0], [1.0])
+    observations.append(Observation(1, 0, 0, 5.0, (), 2.0))  # as a rewind does
+    assert observations.scan((1, 1)).exposures.tolist() == [2.0]
+
+
+def test_only_the_channels_that_read_something_add_it() -> None:
+    nan = math.nan
+    observations = Observations(adds=True)
+    observations.extend(
+        [Observation(1, 0, 0, 4.0, (1.0,), 1.0), Observation(2, 0, 0, 8.0, (nan,), 3.0)]
+    )
+    scan = observations.scan((1, 1))
+    assert (scan.values.tolist(), scan.others[0].tolist()) == ([7.0], [1.0])
+
+
+def test_without_adding_up_the_last_reading_stands_and_the_fingerprint_knows_no_exposure() -> None:
+    log = [Observation(1, 0, 0, 4.0), Observation(2, 0, 0, 8.0)]
+    timed = [entry._replace(exposure=5.0) for entry in log]
+    assert Observations(timed).scan((1, 1)).values.tolist() == [8.0]
+    assert Observations(timed).scan((1, 1)).exposures is None
+    assert Observations(timed).fingerprint() == Observations(log).fingerprint()
+    assert (
+        Observations(timed, adds=True).fingerprint() != Observations(log, adds=True).fingerprint()
+    )

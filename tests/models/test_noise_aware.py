@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from skysteer.models import SparseScan, inverse_distance
-from skysteer.models.noise_aware import noise_aware
+from skysteer.models.noise_aware import foretold_counts, noise_aware
 
 
 def smooth_rates(peak, seed=0, shape=(80, 80)):
@@ -68,3 +68,42 @@ def test_what_makes_no_sense_is_refused():
         noise_aware(counted(smooth_rates(5)), counts_per_unit=0)
     with pytest.raises(ValueError, match="at least 1 measured pixel"):
         noise_aware(SparseScan.of((4, 5), np.empty((0, 2)), []))
+
+
+def test_counting_twice_as_long_is_counting_twice_as_much():
+    scan = counted(smooth_rates(20))
+    times = np.full(len(scan.values), 2.0)
+    longer = SparseScan(scan.shape, scan.pixels, scan.values / 2, (), times)
+    as_counts, as_rates = noise_aware(scan), noise_aware(longer)
+    np.testing.assert_allclose(as_rates.image * 2, as_counts.image, rtol=1e-10)
+    np.testing.assert_allclose(as_rates.sigma * 2, as_counts.sigma, rtol=1e-10)
+
+
+def test_pixels_counted_for_longer_are_believed_more():
+    rng, rates = np.random.default_rng(3), smooth_rates(5)
+    scan = counted(rates)
+    times = rng.choice([1.0, 16.0], len(scan.values))
+    values = rng.poisson(rates[tuple(scan.pixels.T)] * times) / times
+    known = SparseScan(scan.shape, scan.pixels, values, (), times)
+    believed, alike = (
+        noise_aware(known),
+        noise_aware(SparseScan.of(scan.shape, scan.pixels, values)),
+    )
+    assert rms(believed.image - rates) < 0.95 * rms(alike.image - rates)
+    assert 0.6 < rms(believed.image - rates) / rms(believed.sigma) < 1.4
+
+
+def test_a_forecast_of_a_measured_pixel_rests_on_its_neighbours():
+    scan = counted(smooth_rates(20))
+    spoilt = scan.values.copy()
+    spoilt[7] += 1000.0
+    there = scan.pixels[7:8]
+    wrong = SparseScan(scan.shape, scan.pixels, spoilt)
+    rate, square = foretold_counts(wrong, there)
+    assert abs(rate[0] - foretold_counts(scan, there)[0][0]) < 50
+    assert square[0] >= 0
+    free = scan.unmeasured[::9]
+    rates, squares = foretold_counts(scan, free)
+    made = noise_aware(scan)
+    np.testing.assert_allclose(rates, made.image[tuple(free.T)])
+    np.testing.assert_allclose(np.sqrt(squares), made.sigma[tuple(free.T)])

@@ -17,7 +17,7 @@ from bluesky import RunEngine
 from bluesky.utils import RunEngineInterrupted
 from ophyd.sim import SynAxis, SynSignal
 
-from skysteer.agent import EventReader, ScanGrid, make_sampler
+from skysteer.agent import CountedTime, EventReader, ScanGrid, make_sampler
 from skysteer.plans import adaptive_scan
 from skysteer.simulators import SoftMicroscope
 from skysteer.storage import Document, Journal, last_wins, read_journal
@@ -123,7 +123,8 @@ class Bench:
         """What an agent learns from the documents."""
         documents = self.documents(number)
         record = documents[0][1]["skysteer"]
-        reader = EventReader(ScanGrid.from_description(record["grid"]), record["key"])
+        grid = ScanGrid.from_description(record["grid"])
+        reader = EventReader(grid, record["key"], counted=CountedTime.of(record))
         reader.read(documents)
         return reader
 
