@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import ErrorMap, SparseScan, TestedMap, load_error_network
+from .flown_start import EVERY
 from .gains import Gains
 from .sampler import Choice, Request
 from .spread import (
@@ -84,10 +85,12 @@ class Slads:
     def gains(self, request: Request) -> Gains:
         """Give what each pixel is expected to gain, for `SegmentSampler`: at first sight.
 
-        What the network learnt from points does not hold where lines were flown.
+        What the network learnt from points does not hold where lines were flown.  In an even
+        texture the distance alone counts, as with points.
         """
         if self._flown is None:
-            self._flown = TestedMap(ErrorMap(request.scan.shape, flatness=self.flatness))
+            error_map = ErrorMap(request.scan.shape, flatness=self.flatness, checked=EVERY)
+            self._flown = TestedMap(error_map)
         return gains_from(self._flown, request)
 
     def _tested(self, request: Request) -> TestedMap:
@@ -98,7 +101,7 @@ class Slads:
                 power=POWER,
                 flatness=self.flatness,
                 gain_share=GAIN_SHARE,
-                checked=True,
+                checked=1,
             )
             self._map = TestedMap(error_map)
         return self._map

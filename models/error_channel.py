@@ -30,7 +30,7 @@ class Scoring:
     power: float = 2.0
     flatness: float = 0.0
     gain_share: float = 0.0
-    checked: bool = False
+    checked: int = 0
 
 
 class ErrorChannel:
@@ -153,12 +153,13 @@ class ErrorChannel:
     def _weigh(self, scan: SparseScan) -> None:
         """Trust and weight, from the scan's prefix alone."""
         self._trust, self.weight = 1.0, 0.0
-        checked = self._scoring.checked and self._varied
+        checked = self._scoring.checked > 0 and self._varied
         if not (checked or self._weighed):
             return
         some = scan.first(told_by(scan.values))
         values = self.scaled(some.values)
-        found = self_check(SparseScan(scan.shape, some.pixels, values))
+        step = max(1, self._scoring.checked)
+        found = self_check(SparseScan(scan.shape, some.pixels[::step], values[::step]))
         self._trust = found.trust if checked else 1.0
         if self._weighed:
             self.weight = self._weight(found.square, float(values.var()))

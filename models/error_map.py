@@ -45,8 +45,10 @@ class ErrorMap:
     gain_share : float
         Weight of the network's correction of the gain against that of the pixel's own error in
         the logarithm of the score, 0 to 1.
-    checked : bool
-        Whether errors count in the score no more than the scan's own bear out, see `self_check`.
+    checked : int
+        Errors count in the score no more than the scan's own bear out, see `self_check`, which is
+        told by every so manyth point, 1 or more: where lines were flown, points next to each other
+        on them tell too much of each other.  With 0 errors count whatever they are.
 
     Attributes
     ----------
@@ -64,7 +66,7 @@ class ErrorMap:
         power: float = 2.0,
         flatness: float = 0.0,
         gain_share: float = 0.0,
-        checked: bool = False,
+        checked: int = 0,
     ) -> None:
         weights = NO_LAYERS if layers is None else tuple(layers)
         self._scoring = Scoring(weights, float(power), float(flatness), float(gain_share), checked)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from skysteer.agent import Choice, Request, Spread, StageTime
+from skysteer.agent import Choice, Request, Slads, Spread, StageTime
 from skysteer.agent.gains import Gains
 from skysteer.agent.segment_choice import SegmentChoice, highest
 from skysteer.agent.segment_sampler import SegmentSampler
@@ -117,6 +117,18 @@ def test_even_detail_between_flown_rows_is_flown_in_whole_rows() -> None:
     found = fresh((96, 160)).choose(gains_of(np.ones((96, 160)), measured), 480, NOWHERE)
     assert found.lengths.tolist() == [160, 160, 160]
     assert (found.ends[:, 0, 0] == found.ends[:, 1, 0]).all()
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_in_an_even_texture_the_distance_alone_counts(even: bool) -> None:
+    rng = np.random.default_rng(1)
+    image = gaussian_filter(rng.standard_normal((300, 400)), 6) * (even or np.arange(400) > 200)
+    pixels = np.argwhere(np.arange(300)[:, None] % 12 == np.full(400, 6))
+    scan = SparseScan((300, 400), pixels, image[tuple(pixels.T)])
+    gains = Slads().gains(Request(scan, NOWHERE, 9))
+    open_ = gains.near > 0
+    beyond_distance = gains.score[open_] - np.log2(gains.near[open_])
+    assert (np.ptp(beyond_distance) < 0.01) == even
 
 
 def choice_of(dwell: float, num: int = 200) -> tuple[Choice, Choice]:
