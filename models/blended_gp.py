@@ -45,8 +45,9 @@ class BlendedGP(TestedGP):
         """Test readings, and take them in; as `RasterGP.update`."""
         super().update(pixels, values, variances)
         self._blend = None
-        if len(self._values):
-            scan = SparseScan(self.shape, self._where.astype(np.int64), self._values.copy())
+        read = self._readings
+        if len(read):
+            scan = SparseScan(self.shape, read.where.astype(np.int64), read.values.copy())
             self._kriging.update(scan)
 
     @property
@@ -75,11 +76,11 @@ class BlendedGP(TestedGP):
     def mean(self) -> NDArray[np.float64]:
         """(M, N) expected values, in their unit; NaN before the first reading."""
         mean = super().mean
-        if not len(self._values) or self.blend == ALONE:
+        if not len(self._readings) or self.blend == ALONE:
             return mean
         image, squares = self._kriging.map()
-        own = self._sd**2 * self._maps[1] * np.exp(self._log_scale_of(self._own_scale))
-        free = self._index < 0
+        own = self._sd**2 * self._posterior.variance * np.exp(self._log_scale_of(self._own_scale))
+        free = self._readings.index < 0
         part = _part(*self.blend, own[free], squares[free])
         mean[free] = part * mean[free] + (1.0 - part) * image[free]
         return mean
@@ -90,7 +91,7 @@ class BlendedGP(TestedGP):
 
         Its mean square is taken from the process alone, which spares a decision the kriging.
         """
-        if not self._fitted:
+        if self._computed is None:
             return ErrorEstimate(0)
         variance, square = float((self.std**2).mean()), float((super().mean ** 2).mean())
         return ErrorEstimate.of(self.num_readings, variance, square, self._spread())

@@ -67,6 +67,13 @@ class TileNeighbours:
         """Give ``num`` points of each tile, their distances, and how many: views, but the last."""
         return self.points[..., :num], self.distances[..., :num], np.minimum(self.counts, num)
 
+    @property
+    def reaches(self) -> NDArray[np.float64]:
+        """(R, C) how far the points of each tile go beyond it, in columns; no end if all do."""
+        last = np.maximum(self.counts - 1, 0)[..., None]
+        reaches = np.sqrt(np.take_along_axis(self.distances, last, axis=2)[..., 0])
+        return np.where(self.counts < self.least, np.inf, reaches)
+
     def users(self, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(R, C) tiles that have one of the (P,) marked points in their lists."""
         return _users(marked, self.points, self.counts)

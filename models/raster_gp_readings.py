@@ -1,4 +1,4 @@
-"""Which readings a Gaussian process takes in, and at how many it is fitted anew."""
+"""The readings that a Gaussian process takes in, and at how many it is fitted anew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,52 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LARGEST = 1e150  # of a value: its square is still a number
+
+
+class Readings:
+    """Readings of a raster's pixels, in the order in which the pixels were first read.
+
+    Parameters
+    ----------
+    shape : (2,) tuple of int
+        Rows and columns.
+
+    Attributes
+    ----------
+    where : (P, 2) ndarray of int32
+        Rows and columns.
+    values, variances : (P,) ndarray of float64
+        What was read, and its noise; NaN where that is for the readings around to tell.
+    index : (M, N) ndarray of int32
+        Which reading is a pixel's, -1 where none is.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self.index = np.full(shape, -1, dtype=np.int32)
+        self.where = np.empty((0, 2), dtype=np.int32)
+        self.values, self.variances = np.empty(0), np.empty(0)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(
+        self,
+        where: NDArray[np.int32],
+        values: NDArray[np.float64],
+        variances: NDArray[np.float64],
+    ) -> tuple[int, NDArray[np.int32]]:
+        """Take readings in, no pixel twice; tell where the new ones begin, and which changed."""
+        own = self.index[where[:, 0], where[:, 1]]
+        again, known = own >= 0, len(self)
+        self.values[own[again]] = values[again]
+        self.variances[own[again]] = variances[again]
+        fresh = where[~again]
+        self.index[fresh[:, 0], fresh[:, 1]] = np.arange(known, known + len(fresh))
+        self.where = np.concatenate([self.where, fresh])
+        self.values = np.concatenate([self.values, values[~again]])
+        self.variances = np.concatenate([self.variances, variances[~again]])
+        return known, own[again]
 
 
 def milestone(num: int) -> int:

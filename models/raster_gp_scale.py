@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.special import gammaln, stdtrit
 
 from .fisher_scoring import fisher_scoring
 from .raster_gp_neighbours import TILE, select
@@ -60,6 +61,29 @@ class LocalScale:
         return self.weights[0] - sum(
             w * m for w, m in zip(self.weights[1:], self.means, strict=True)
         )
+
+    def logs(
+        self, block_features: NDArray[np.float64], variance: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(M, N) correction of the log variance, from the blocks' features and the variance."""
+        if not any(self.weights):
+            return np.zeros(variance.shape)
+        logs = log_scales(block_features, np.array(self.weights), self.offset, variance.shape)
+        own = np.maximum(variance, 1e-12)
+        np.log(own, out=own)  # in place: memory takes longer than the sums
+        own *= self.weights[-1]
+        logs += own
+        return np.clip(logs, -STEEPEST, STEEPEST, out=logs)
+
+    def half_width(self, level: float) -> float:
+        """Half the interval that holds a value with a probability, in standard deviations."""
+        return self.width * float(stdtrit(self.freedom, 0.5 + 0.5 * level))
+
+    def log_density(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log of the probability density of errors in standard deviations."""
+        df = self.freedom
+        norm = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * math.log(df * math.pi)
+        return norm - math.log(self.width) - (df + 1) / 2 * np.log1p((z / self.width) ** 2 / df)
 
 
 def judges(variances: NDArray[np.float64]) -> NDArray[np.int64]:

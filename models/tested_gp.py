@@ -55,7 +55,7 @@ class TestedGP(RasterGP):
     ) -> None:
         """Test readings, and take them in; as `RasterGP.update`."""
         where, what, noise = usable_readings(self.shape, pixels, values, variances)
-        again = self._index[where[:, 0], where[:, 1]] >= 0
+        again = self._readings.index[where[:, 0], where[:, 1]] >= 0
         given = None if variances is None else noise
         self._take(where[again], what[again], given if given is None else given[again])
         where, what = where[~again], what[~again]
@@ -85,14 +85,14 @@ class TestedGP(RasterGP):
             return self._log
         known, unit, zero, mean, variance, carried, features = self._forecast
         fresh = slice(known, None)
-        at = tuple(self._where[fresh].T)
-        noise = self._variances[fresh] / unit**2
+        at = tuple(self._readings.where[fresh].T)
+        noise = self._readings.variances[fresh] / unit**2
         if self._counts_per_unit is not None:
             expected = zero + unit * mean[at]
             counted = variance_of_counts(expected, self._counts_per_unit) / unit**2
             noise = np.where(np.isnan(noise), counted, noise)
         found = Tests(
-            (self._values[fresh] - zero) / unit - mean[at],
+            (self._readings.values[fresh] - zero) / unit - mean[at],
             np.maximum(variance[at], LEAST_VARIANCE),
             carried[at] + noise,
             features[(slice(None), *at)].T,
@@ -115,10 +115,11 @@ class TestedGP(RasterGP):
 
     def _foretell(self) -> tuple[Any, ...]:
         """What the map says now of every pixel, in standard deviations."""
+        now = self._posterior
         features = [
-            log_scales(self._block_features, np.eye(5)[f + 1], 0.0, self.shape) for f in range(3)
+            log_scales(now.block_features, np.eye(5)[f + 1], 0.0, self.shape) for f in range(3)
         ]
-        mean, variance, carried = (each.copy() for each in self._maps)
+        mean, variance, carried = now.mean.copy(), now.variance.copy(), now.carried.copy()
         zero = self.hyperparameters.mean
         return self.num_readings, self._sd, zero, mean, variance, carried, np.stack(features)
 
@@ -145,7 +146,7 @@ class TestedGP(RasterGP):
             return None
         scaled = tests.in_unit(1.0 / self._sd)
         forward = scaled.weights(self._audited[: self._tested])
-        *held_out, areas = self._tests_held_out()
+        *held_out, areas = self._posterior.tests_held_out()
         if not len(areas):
             return scaled.errors, scaled.variances, scaled.noise, scaled.features, forward
         weights = area_weights(areas)
