@@ -278,3 +278,50 @@ def test_a_lost_ioc_ends_the_run_in_time_with_the_reason(start_client, layer, bl
         assert "check that the IOC answers" in failure
     else:
         assert after == "DisconnectedError: x: SIM:x is not connected; is its IOC up?"
+
+
+def test_a_scan_that_chooses_its_dwell_sets_the_counter_over_channel_access(client):
+    def there(lab):
+        from bluesky import RunEngine
+
+        from skysteer.agent import History
+        from skysteer.devices import ScanStage
+        from skysteer.plans import adaptive_scan, decide_again
+
+        counter, stage = lab.counter(), lab.connected(ScanStage("SIM:", name="stage"))
+        for axis in (stage.x, stage.y):
+            axis.velocity.set(1e6).wait()
+        documents = []
+        RE = RunEngine(call_returns_result=True)
+        RE.subscribe(lambda name, document: documents.append((name, document)))
+        agent = {"agent": "slads", "options": {"counts_per_unit": 1e-5}}
+        times = {"speed": 1000.0, "settle": 0.002, "dwell": 0.001}
+        plan = adaptive_scan(
+            [counter], agent, stage.y, 1, 2, 11, stage.x, 1, 2, 11, until="points(24)", batch=4,
+            dwell=0.001, longest_dwell=0.008, stage=times, seed=1,
+        )  # fmt: skip
+        outcome = RE(plan).plan_result
+        past = History.of(documents)
+        return {
+            "wanted": [0.001 * t for each in past.made for t in each.decision.dwells.tolist()],
+            "told": [
+                document["data"]["counter_dwell"]
+                for name, document in documents
+                if name == "event" and "counter_dwell" in document["data"]
+            ],
+            "i0": [
+                document["data"]["counter_i0"]
+                for name, document in documents
+                if name == "event" and "counter_dwell" in document["data"]
+            ],
+            "points": outcome.points,
+            "differs": [what for _, what in decide_again(past) if what],
+        }
+
+    done = client(there)
+    assert done["told"] == pytest.approx(done["wanted"])
+    assert len(set(done["told"])) > 1
+    assert done["points"] == 24
+    assert done["differs"] == []
+    rates = [i0 / dwell for i0, dwell in zip(done["i0"], done["told"], strict=True)]
+    assert max(rates) < 1.05 * min(rates)  # the monitor counted for as long as the event says
