@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from beamtime_curves import (
     FAST,
+    HALVES,
     METHODS,
     POINTS,
     RASTERS,
@@ -112,6 +113,10 @@ def print_table(found: Times, names: list[str], setting: Setting) -> None:
         print(f"{name:22s}" + "".join(f"{column[k]:22.2f}" for column in columns))
     for what, figure in (("mean", geometric), ("least", np.nanmin)):
         print(f"{what:22s}" + "".join(f"{figure(column):22.2f}" for column in columns))
+    for method in (HALVES, SEGMENTS):
+        ratios = over_raster(found, names, setting, method)
+        known = f"mean {geometric(ratios):.3f}, least {np.nanmin(ratios):.3f}"
+        print(f"{method} over the best raster of each image: {known}")
 
 
 def _told(row: dict[str, Any]) -> str:

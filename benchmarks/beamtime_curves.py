@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sampling_rows import Row, first_at, flown, kept, quality_at, record
+from sampling_rows import Row, first_at, flown, kept, map_of_rows, quality_at, record
 from sampling_runs import Image, Pixels, Run, measure
 from sampling_time import QUALITY
 
@@ -19,11 +19,15 @@ from skysteer.rehearsal import run_agent
 
 FAST = "FAST, routes optimised"
 RASTERS = ("stepped sub-grid", "every k-th row flown", "full raster flown")
+HALVES = "rows refined by halves"  # what nobody adapts, and nobody has to tell how dense
 POINTS, SEGMENTS = "adaptive points", "adaptive segments"
-METHODS = (FAST, *RASTERS, POINTS, SEGMENTS)
+METHODS = (FAST, *RASTERS, HALVES, POINTS, SEGMENTS)
+LEVELS = ((6, 12), (0, 12), (3, 6), (1, 3), (2, 3))  # first row and distance, one after the other
+PARTS = 8  # of a level, between two looks at the map
 DWELLS = (0.01, 0.1, 1.0)  # s
 RAMPS = (0.0, 0.1)  # s to full speed
 SPEED, SETTLE = 1000.0, 0.05  # px/s, s
+GOLDEN = 0.618033988749895  # multiples of it fall evenly
 STEP = 1 / 400  # of the raster, between two looks at the map
 
 Times = dict[tuple[str, "Setting", str], float]
@@ -63,11 +67,13 @@ def times(which: Iterable[tuple[str, Image]], some: Iterable[Setting], keep: Pat
     for name, truth in which:
         fast = kept(keep, f"{name}_fast", truth, partial(_fast, truth))
         raster = kept(keep, f"{name}_raster", truth, partial(record, "raster", truth, 0))
+        halves = kept(keep, f"{name}_halves", truth, partial(_halves, truth))
         goal = quality_at(fast, QUALITY)
         for setting in some:
             known = {
                 FAST: _fast_seconds(fast, setting.stage),
                 **_raster_curves(raster, truth.shape, setting.stage),
+                HALVES: _halves_curve(halves, truth.shape, setting.stage),
             }
             for method, fly in (
                 (POINTS, False),
@@ -122,6 +128,25 @@ def _raster_curves(
     full = stage.rows_flown(range(rows), columns)
     curves = ((grids, row["errors"]), (lines, row["line_errors"]), ([full], [0.0]))
     return dict(zip(RASTERS, curves, strict=True))
+
+
+def _halves(truth: Image) -> Row:
+    """Rows flown every twelfth, then between these, and so on; those of a level spread evenly."""
+    designs: list[list[int]] = [[]]
+    for first, step in LEVELS:
+        level = np.arange(first, len(truth), step)
+        spread = np.argsort(np.arange(len(level)) * GOLDEN % 1.0)
+        for part in np.array_split(level[spread], PARTS):
+            designs.append(sorted([*designs[-1], *part.tolist()]))
+    designs = designs[PARTS:]
+    return {"lines": designs, "errors": [nrmse(truth, map_of_rows(truth, d)) for d in designs]}
+
+
+def _halves_curve(
+    row: Row, shape: tuple[int, int], stage: StageTime
+) -> tuple[list[float], list[float]]:
+    """Time and error, as if each part were flown in one go with those before: at best."""
+    return [stage.rows_flown(lines, shape[1]) for lines in row["lines"]], row["errors"]
 
 
 def _adaptive(truth: Image, setting: Setting, fly: bool, goal: float) -> Row:

@@ -144,7 +144,7 @@ def _raster_row(truth: Image) -> Row:
     row["way"] = [_way(pixels, [len(pixels)])[0] for pixels in grids]
     lines = np.unique(np.geomspace(2, truth.shape[0], 40).astype(int))
     row["lines"] = [flown(truth.shape, count).tolist() for count in lines]
-    row["line_errors"] = [nrmse(truth, _map_of_rows(truth, rows)) for rows in row["lines"]]
+    row["line_errors"] = [nrmse(truth, map_of_rows(truth, rows)) for rows in row["lines"]]
     row["columns"] = truth.shape[1]
     return row
 
@@ -154,7 +154,8 @@ def flown(shape: tuple[int, int], count: int) -> NDArray[np.int64]:
     return np.floor((np.arange(count) + 0.5) * shape[0] / count).astype(np.int64)
 
 
-def _map_of_rows(truth: Image, rows: Iterable[int]) -> Image:
+def map_of_rows(truth: Image, rows: Iterable[int]) -> Image:
+    """Inverse-distance map of whole rows."""
     mask = np.zeros(truth.shape, dtype=bool)
     mask[np.asarray(rows)] = True
     return reconstruct(truth, np.argwhere(mask))
