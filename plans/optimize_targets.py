@@ -100,6 +100,16 @@ class Named:
     source: str
     pixels: NDArray[np.int64]
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(K,) ones: each target is a point."""
+        return np.ones(len(self.pixels), dtype=np.int64)
+
+    @property
+    def dwells(self) -> NDArray[np.float64]:
+        """(K,) ones: each is counted as long as the others."""
+        return np.ones(len(self.pixels))
+
 
 @dataclass(frozen=True, eq=False)
 class MotorBatch:
