@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..models import (
     BoundaryGain,
     MotorGP,
+    OffHill,
     Search,
     Travel,
     UpperConfidence,
@@ -28,9 +29,7 @@ Goal = Literal["optimum", "boundary", "map"]
 GOALS = ("optimum", "boundary", "map")
 INTEGRATED = 512  # points over which boundary and map are judged
 FEW_CANDIDATES = 512  # where each one is judged by an integral
-# Of 8 searches each, none instead of 2 then stayed on the lower of two hills, and 2 instead of 3 on
-# a lower one of Hartmann's.
-SITTING, ABOUT = 3, 0.15  # points in a row so near to the best one (in shares of the ranges)
+SITTING, ON_HILL = 3, 0.5  # points in a row so alike (a correlation) to the best one
 EVERY = {"light": 5, "full": 2}  # readings between two fits
 
 
@@ -116,7 +115,7 @@ class MotorGoal:
     ----------
     goal : str
         ``optimum`` finds the best position and comes back to it (on the light path every fourth
-        point then looks elsewhere, by the variance that it takes off), ``boundary`` finds where
+        point then looks where another hill may be as high), ``boundary`` finds where
         values cross the threshold, ``map`` lets the mean variance of the space fall.
     threshold : float, optional
         Of the boundary, in the values' unit.
@@ -207,16 +206,20 @@ class MotorGoal:
         if self.goal != "optimum":
             candidates = FEW_CANDIDATES * (4 if self.path == "full" else 1)
             return self._by_integral(gp, request, request.num, request.pending, candidates)
-        elsewhere = int(_sits(gp, request))
+        return self._climb(gp, request)
+
+    def _climb(self, gp: MotorGP, request: MotorRequest) -> tuple[Array, Array]:
+        """Go by the upper confidence; its last point off the hill on which the latest ones are."""
         search = Search(request.space.region(), self._travel, request.stands)
-        climb = search.choose(
-            gp, UpperConfidence(gp), request.num - elsewhere, request.pending, request.rng
-        )
-        if not elsewhere:
-            return climb
-        pending = np.concatenate([request.pending, climb[0]])
-        wide = self._by_integral(gp, request, elsewhere, pending, FEW_CANDIDATES)
-        return np.concatenate([climb[0], wide[0]]), np.concatenate([climb[1], wide[1]])
+        bound, pending, rng = UpperConfidence(gp), request.pending, request.rng
+        top = _hill(gp, request)
+        if top is not None:
+            away = search.choose(gp, OffHill(bound, top), 1, pending, rng)
+            if np.isfinite(away[1]).all():  # else there is no such place
+                pending = np.concatenate([pending, away[0]])
+                near = search.choose(gp, bound, request.num - 1, pending, rng)
+                return np.concatenate([near[0], away[0]]), np.concatenate([near[1], away[1]])
+        return search.choose(gp, bound, request.num, pending, rng)
 
     def _by_integral(
         self, gp: MotorGP, request: MotorRequest, num: int, pending: Array, candidates: int
@@ -250,13 +253,13 @@ class MotorGoal:
         return gp
 
 
-def _sits(gp: MotorGP, request: MotorRequest) -> bool:
-    """Whether the latest points all lie about the best one: time to look elsewhere once."""
+def _hill(gp: MotorGP, request: MotorRequest) -> Array | None:
+    """(D,) the best position, where the latest points all lie on its hill; else None."""
     best = gp.best()
     latest = np.concatenate([request.positions, request.pending])[-SITTING:]
     if best is None or len(latest) < SITTING:
-        return False
-    return bool((np.abs(gp.unit(latest) - gp.unit(best[0])) < ABOUT).all())
+        return None
+    return best[0] if (gp.posterior(latest).likeness(best[0]) > ON_HILL).all() else None
 
 
 def motor_sampler(agent: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

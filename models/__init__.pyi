@@ -1,5 +1,6 @@
 from .acquisition import (
     BoundaryGain,
+    OffHill,
     Search,
     UpperConfidence,
     VarianceReduction,
@@ -49,6 +50,7 @@ __all__ = [
     "MotorPosterior",
     "Neighbours",
     "NoiseAwareMap",
+    "OffHill",
     "RasterGP",
     "Reconstruction",
     "Search",

@@ -17,6 +17,7 @@ from .motor_gp_posterior import MotorPosterior
 Array = NDArray[np.float64]
 
 INTEGRATED = 512  # points over which an integral is taken
+OFF_HILL = 0.25  # correlation with its top, at most: at 0.5 the rim was taken time and again
 BEST_MEANS, NEAR_MEANS = 5, (0.03, 0.12)  # clouds about the best readings; shares of the ranges
 BEST_SCORES, NEAR_SCORES = 8, (0.05, 0.02, 0.007)  # and, after these, about the best scores
 
@@ -53,6 +54,30 @@ class UpperConfidence:
 
     def count(self, positions: ArrayLike) -> None:
         """Nothing: the best mean does not change."""
+
+
+class OffHill:
+    """Another acquisition, but nothing on the hill of a position: for a look elsewhere.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+    top : (D,) array-like
+        Whatever is more alike to it than 0.25, as a correlation, gains minus infinity: by the
+        length scales, so that to move a motor that hardly matters is no way off.
+    """
+
+    def __init__(self, acquisition: Acquisition, top: ArrayLike) -> None:
+        self._acquisition, self._top = acquisition, top
+
+    def gain(self, here: MotorPosterior) -> Array:
+        """In the other's unit."""
+        near = here.likeness(self._top) > OFF_HILL
+        return np.where(near, -np.inf, self._acquisition.gain(here))
+
+    def count(self, positions: ArrayLike) -> None:
+        """Take them for made in the other one."""
+        self._acquisition.count(positions)
 
 
 class VarianceReduction:
@@ -190,6 +215,8 @@ class Search:
         scores : (num,) ndarray of float64
         """
         counted = np.asarray(pending, dtype=np.float64).reshape(-1, len(self.region.low))
+        if not num:
+            return counted[:0], np.empty(0)
         points = self._first_round(gp, rng)
         here = gp.posterior(points, counted)
         stands = self.start

@@ -108,6 +108,11 @@ class MotorPosterior:
         prior = known.covariance(self._at, other._at)
         return known.scale**2 * (prior - self._whitened.T @ other._whitened)
 
+    def likeness(self, position: ArrayLike) -> Array:
+        """(K,) correlation with a (D,) position before any reading: near 1 on the same hill."""
+        other = self._known.unit(position)
+        return self._known.covariance(self._at, other)[:, 0] / self._known.variance
+
     def count(self, positions: ArrayLike) -> None:
         """Count readings at (Q, D) positions as made: the variance falls, the mean stays."""
         known, more = self._known, self._known.unit(positions)

@@ -15,6 +15,7 @@ from skysteer.models import (
     BoundaryGain,
     MotorGP,
     MotorHyperparameters,
+    OffHill,
     Search,
     SearchRegion,
     Travel,
@@ -126,6 +127,18 @@ def test_the_light_search_finds_the_highest_bound_of_a_fine_grid():
     grid = np.column_stack([axis.ravel() for axis in axes])
     highest = UpperConfidence(gp).gain(gp.posterior(grid)).max()
     assert light(gp)[1][0] > highest - 0.02
+
+
+def test_a_look_off_a_hill_is_for_what_is_not_alike_to_its_top():
+    gp, top = process(), np.array([1.5, 4.0])
+    lengths = np.array(gp.hyperparameters.lengths)
+    sideways = top + np.array([0.3, 1.8]) * lengths * [[1, 0], [0, 1]]
+    there = gp.posterior(sideways)
+    r = np.sqrt(5) * np.array([0.3, 1.8])
+    np.testing.assert_allclose(there.likeness(top), (1 + r + r * r / 3) * np.exp(-r))
+    gains = OffHill(UpperConfidence(gp), top).gain(there)
+    assert gains[0] == -np.inf  # 0.93
+    assert gains[1] == UpperConfidence(gp).gain(there)[1]  # 0.21
 
 
 @pytest.mark.parametrize("criterion", ["noisy-ei", "ucb", "integrated-variance"])
