@@ -198,7 +198,7 @@ class RasterGP:
         return self._log_scale_of(self.local_scale)
 
     def _log_scale_of(self, scale: LocalScale) -> NDArray[np.float64]:
-        return scale.logs(self._posterior.block_features, self._posterior.variance)
+        return scale.logs(self._posterior.block_features, self._posterior.log_variance)
 
     @property
     def held_out(self) -> tuple[NDArray[np.float64], ...]:

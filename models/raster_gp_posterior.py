@@ -44,9 +44,9 @@ class TilePosterior:
         The pixels' own variance; weight of row distances squared.
     correlation : (M, N) ndarray of float64
         Of the smooth part, by rows and columns apart.
-    mean, variance, carried : (M, N) ndarray of float64
+    mean, variance, log_variance, carried : (M, N) ndarray of float64
         Of each pixel: expected value; variance, less the counting noise that the mean carries;
-        that noise.
+        its logarithm, which is kept as it takes long for a whole raster; that noise.
     noise : (P,) ndarray of float64
         Variance of each reading, in squares of the values' unit.
     held_out : tuple of three (P,) ndarrays of float64
@@ -78,6 +78,7 @@ class TilePosterior:
         tiles = self.neighbours.counts.shape
         self._windows = np.zeros((*tiles, WINDOW, WINDOW))
         self.mean, self.variance, self.carried = (np.zeros(shape) for _ in range(3))
+        self.log_variance = np.zeros(shape)
         self.block_features = np.zeros((*(side * TILE // BLOCK for side in tiles), 3))
         self.noise, self._around = np.empty(0), np.empty(0)
         self.held_out = (np.empty(0),) * 3
@@ -122,7 +123,7 @@ class TilePosterior:
         if changed.any():
             stale |= self.neighbours.users(changed)
         stale |= self._renew_noise(stale)
-        points, maps = self.scaled(), (self.variance, self.carried)
+        points, maps = self.scaled(), (self.variance, self.log_variance, self.carried)
         condition(
             np.argwhere(stale), lists, points, self._table, self.floor, maps, self._windows,
             self.held_out,

@@ -63,16 +63,13 @@ class LocalScale:
         )
 
     def logs(
-        self, block_features: NDArray[np.float64], variance: NDArray[np.float64]
+        self, block_features: NDArray[np.float64], log_variance: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """(M, N) correction of the log variance, from the blocks' features and the variance."""
+        """(M, N) correction of the log variance, from the blocks' features and the latter."""
         if not any(self.weights):
-            return np.zeros(variance.shape)
-        logs = log_scales(block_features, np.array(self.weights), self.offset, variance.shape)
-        own = np.maximum(variance, 1e-12)
-        np.log(own, out=own)  # in place: memory takes longer than the sums
-        own *= self.weights[-1]
-        logs += own
+            return np.zeros(log_variance.shape)
+        logs = log_scales(block_features, np.array(self.weights), self.offset, log_variance.shape)
+        logs += self.weights[-1] * log_variance
         return np.clip(logs, -STEEPEST, STEEPEST, out=logs)
 
     def half_width(self, level: float) -> float:

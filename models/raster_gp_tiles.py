@@ -6,6 +6,8 @@ them all.  Variances are in units of the smooth part's.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -14,7 +16,7 @@ from .raster_gp_seams import MARGIN, WINDOW
 from .triangular import backward, backward_one, eliminate
 
 PIXELS = TILE * TILE
-LEAST_VARIANCE = 1e-12  # of a reading held out, in units of the smooth part's
+LEAST_VARIANCE = 1e-12  # of a logarithm or a reading held out, in units of the smooth part's
 
 _unsigned = np.uint64  # of a signed index numba asks whether it counts from the end
 _compiled = njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -34,8 +36,8 @@ def condition(tiles, lists, points, table, floor, maps, windows, held_out):
     table : (2 M' - 1, 2 N' - 1)
         Correlation of the smooth part by rows and columns apart, from the middle on.
     floor : float
-    maps : (M, N), (M, N)
-        Written: variance less the counting noise that the mean carries; that noise.
+    maps : (M, N), (M, N), (M, N)
+        Written: variance less the counting noise that the mean carries; its logarithm; that noise.
     windows : (R, C, 16, 16)
         Written: mean of the smooth part in and around each tile.
     held_out : (P,), (P,), (P,)
@@ -179,7 +181,7 @@ def _carried(near, noise, rows, out):
 def _write(i, j, points, out, maps, noisy):
     """Write a tile into the maps."""
     noise, index = points[2], points[3]
-    variance, carried = maps
+    variance, log_variance, carried = maps
     for row in range(i * TILE, min((i + 1) * TILE, variance.shape[0])):
         for column in range(j * TILE, min((j + 1) * TILE, variance.shape[1])):
             x = (row - i * TILE) * TILE + column - j * TILE
@@ -188,6 +190,7 @@ def _write(i, j, points, out, maps, noisy):
             if p >= 0 and noise[p] == 0:
                 v, c = 0.0, 0.0  # known; what is left is rounding
             variance[row, column] = max(v - c, 0.0)
+            log_variance[row, column] = math.log(max(v - c, LEAST_VARIANCE))
             carried[row, column] = c
 
 
