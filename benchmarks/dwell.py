@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,13 +41,15 @@ class Curve:
         return first_at(error, self.seconds, self.errors)
 
 
-def scenes(seed: int, side: int) -> Iterator[tuple[str, NDArray[np.float64], int]]:
-    """Each kind at two peaks."""
+def scenes(
+    seed: int, side: int, kinds: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.float64], int]]:
+    """Each kind at one of the peaks."""
     for k, kind in enumerate(KINDS):
+        if kind not in kinds:
+            continue
         truth = specimen(kind, (side, side), seed + k)
-        truth = (truth - truth.min()) / np.ptp(truth)
-        for peak in (PEAKS[k % 2], PEAKS[2 + k % 2]):
-            yield kind, truth, peak
+        yield kind, (truth - truth.min()) / np.ptp(truth), PEAKS[k % len(PEAKS)]
 
 
 def run(
@@ -84,11 +86,12 @@ def _curve(truth: NDArray[np.float64], made: Trajectory, stage: StageTime, count
     return Curve([float(times[end - 1]) for end in ends], errors, [s.coverage for s in scans])
 
 
-def measure(seed: int, side: int, fly: bool, keep: Path | None) -> list[dict]:
+def measure(given: argparse.Namespace) -> list[dict]:
     """Times to the qualities, of every way on every scene."""
     rows = []
-    for kind, truth, peak in scenes(seed, side):
-        for settle in SETTLES:
+    keep, fly = given.keep, given.fly
+    for kind, truth, peak in scenes(given.seed, given.side, given.kind or KINDS):
+        for settle in given.settle or SETTLES:
             curves = {
                 str(octave or "chosen"): _kept(keep, kind, truth, peak, settle, octave, fly)
                 for octave in (*OCTAVES, None)
@@ -127,14 +130,15 @@ def _print(row: dict) -> None:
 
 def summary(rows: list[dict]) -> None:
     """Chosen dwells against the nominal one and the best of all."""
-    for settle in SETTLES:
+    for settle in sorted({row["settle"] for row in rows}):
         for quality in QUALITIES:
             some = [r["seconds"] for r in rows if (r["settle"], r["quality"]) == (settle, quality)]
             told = f"settle {settle} s, {quality}: times sooner than"
             for name, ways in {"nominal": ("1",), "best": [str(o) for o in OCTAVES]}.items():
-                ratios = [np.nanmin([t[w] for w in ways]) / t["chosen"] for t in some]
-                known = [r for r in ratios if np.isfinite(r)]
-                told += f"  {name} {geometric(known):.3f} (least {min(known):.2f}, of {len(known)})"
+                there = [t for t in some if any(t[w] > 0 for w in ways) and t["chosen"] > 0]
+                ratios = [np.nanmin([t[w] for w in ways]) / t["chosen"] for t in there]
+                least = min(ratios, default=np.nan)
+                told += f"  {name} {geometric(ratios):.2f} (least {least:.2f}, of {len(ratios)})"
             single = {
                 o: geometric([t[str(o)] / t["chosen"] for t in some if t[str(o)] > 0])
                 for o in OCTAVES
@@ -148,12 +152,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=FIRST_HELD_OUT_SEED + 7)
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--fly", action="store_true")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="again for another")
+    parser.add_argument("--settle", action="append", type=float, choices=SETTLES, help="s")
     parser.add_argument("--keep", type=Path, help="folder for what has been measured")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if given.keep:
         given.keep.mkdir(parents=True, exist_ok=True)
-    rows = measure(given.seed, given.side, given.fly, given.keep)
+    rows = measure(given)
     if given.json:
         print(json.dumps(rows))
     summary(rows)
