@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ..models import GPChannels, SparseScan, TestedGP
+from ..models import GPChannels, SparseScan, TestedGP, choose_for_level
 from .followed import Followed
 from .gains import Gains
 from .low_discrepancy import LowDiscrepancy
@@ -73,6 +73,7 @@ class GaussianProcess:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in the values' unit.
 
+        Those of a boundary without counting noise are the doubt p (1 - p) that is taken off.
         The estimate is of the process's own map.  Of several channels scores have no unit, and the
         estimate is the mean over those that vary.
         """
@@ -80,6 +81,11 @@ class GaussianProcess:
             return LowDiscrepancy().choose(request)
         gps = self._followed.at(request.scan, request.audited)
         counted = max(request.num, FEWEST_COUNTED)
+        if self._settles and self.threshold is not None:
+            pixels, scores = choose_for_level(
+                gps.first, self.threshold, request.num, request.pending, counted
+            )
+            return Choice.estimated(pixels, scores, gps.error_estimate)
         power = self.power if self.goal != "boundary" else 0.0  # the doubt has the scale already
         stressed = self._emphasis(gps.first, request)
         pixels, scores = gps.choose(
@@ -102,6 +108,14 @@ class GaussianProcess:
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) mean of the first channel's process."""
         return self.surrogate(scan).mean
+
+    @property
+    def _settles(self) -> bool:
+        """Whether pixels are chosen by the doubt that they settle all around.
+
+        Not where counting noise is known: points near the level served as well there.
+        """
+        return self.goal == "boundary" and self.counts_per_unit is None
 
     def _emphasis(self, gp: TestedGP, request: Request) -> NDArray[np.float64] | None:
         best = float(gp.mean[tuple(request.scan.pixels.T)].max())

@@ -23,6 +23,7 @@ from .motor_gp_posterior import MotorPosterior
 from .noise_aware import NoiseAwareMap, foretold_counts, noise_aware
 from .raster_gp import RasterGP
 from .raster_gp_kernel import GPHyperparameters
+from .raster_gp_level import choose_for_level
 from .reconstruct import (
     Neighbours,
     Reconstruction,
@@ -63,6 +64,7 @@ __all__ = [
     "UpperConfidence",
     "VarianceReduction",
     "Voices",
+    "choose_for_level",
     "choose_with_botorch",
     "doubt",
     "expected_nrmse",

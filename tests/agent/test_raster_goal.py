@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from skysteer.agent import make_sampler
+from skysteer.agent import Request, make_sampler
 from skysteer.rehearsal import run_agent
 from skysteer.rehearsal.goals import goal_scores
 
@@ -39,6 +39,18 @@ def test_a_boundary_is_known_better_than_on_a_map():
     ours = goal_scores(IMAGE, scan, mean, options)["f1"]
     assert ours > 0.97
     assert ours > goal_scores(IMAGE, plain, other, options)["f1"]
+
+
+def test_a_boundary_is_sought_alike_by_an_agent_that_is_rebuilt():
+    scan, _, options = scanned("boundary", LEVEL)
+    nothing = np.empty((0, 2), dtype=np.int64)
+    followed = make_sampler("gp", options)
+    for num in (60, 100, 160):
+        request = Request(scan.first(num), nothing, 10)
+        choice, fresh = followed.choose(request), make_sampler("gp", options).choose(request)
+        np.testing.assert_array_equal(choice.pixels, fresh.pixels)
+        np.testing.assert_array_equal(choice.scores, fresh.scores)
+        assert not request.scan.mask[tuple(choice.pixels.T)].any()
 
 
 def test_an_optimum_is_found():
