@@ -171,7 +171,8 @@ class RasterGP:
         """
         if self._computed is None:
             return np.full(self.shape, np.inf)
-        std = np.exp(self.log_scale)
+        std = self.log_scale
+        np.exp(std, out=std)
         std *= self._computed.variance
         std += self._computed.carried
         np.sqrt(std, out=std)  # in place throughout: memory takes longer than the sums

@@ -69,8 +69,8 @@ class LocalScale:
         if not any(self.weights):
             return np.zeros(log_variance.shape)
         logs = log_scales(block_features, np.array(self.weights), self.offset, log_variance.shape)
-        logs += self.weights[-1] * log_variance
-        return np.clip(logs, -STEEPEST, STEEPEST, out=logs)
+        _add_within(logs, self.weights[-1], log_variance, STEEPEST)
+        return logs
 
     def half_width(self, level: float) -> float:
         """Half the interval that holds a value with a probability, in standard deviations."""
@@ -258,6 +258,15 @@ def _roughness(near, count, values, noise, variance):
         square += (values[near[k]] - mean) ** 2 / count
     background = BACKGROUND * expected / known if known else 1.0
     return math.log(max(square - counting, 0.0) + background)
+
+
+@_compiled
+def _add_within(logs, weight, more, bound):
+    """Add a map, weighted, and keep the sum within bounds; in place, as memory takes longest."""
+    for row in range(logs.shape[0]):
+        for column in range(logs.shape[1]):
+            whole = logs[row, column] + weight * more[row, column]
+            logs[row, column] = min(max(whole, -bound), bound)
 
 
 @_compiled
