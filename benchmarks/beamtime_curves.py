@@ -19,7 +19,7 @@ from skysteer.rehearsal import run_agent
 
 FAST = "FAST, routes optimised"
 RASTERS = ("stepped sub-grid", "every k-th row flown", "full raster flown")
-HALVES = "rows refined by halves"  # what nobody adapts, and nobody has to tell how dense
+HALVES = "rows by halves"  # what nobody adapts, and nobody has to tell how dense
 POINTS, SEGMENTS = "adaptive points", "adaptive segments"
 METHODS = (FAST, *RASTERS, HALVES, POINTS, SEGMENTS)
 LEVELS = ((6, 12), (0, 12), (3, 6), (1, 3), (2, 3))  # first row and distance, one after the other

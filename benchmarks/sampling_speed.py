@@ -155,7 +155,7 @@ def print_flown() -> None:
 
 def main() -> None:
     """Run, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--agent", nargs="+", default=["skysteer.agent:Spread", "skysteer.agent:Slads"]
     )
