@@ -129,17 +129,24 @@ class BoundaryGain:
     def __init__(
         self, gp: MotorGP, threshold: float, points: ArrayLike, pending: ArrayLike = ()
     ) -> None:
-        self._threshold = threshold
+        first = gp.posterior(points)
+        self._h, self._at_first = (threshold - first.mean) / first.std, first.variance
         self._there = gp.posterior(points, pending)
 
     def gain(self, here: MotorPosterior) -> Array:
         """From 0 to 1/4."""
         there = self._there
-        h = (self._threshold - there.mean) / there.std
         explained = here.covariance(there) ** 2 / (here.variance + here.noise)[:, None]
-        share = np.clip(explained / there.variance, 0.0, 1.0)
-        left = 2 * owens_t(h, np.sqrt((1 - share) / (1 + share)))
-        return (doubt(h) - left).mean(axis=1)
+        return (self._doubt(there.variance) - self._doubt(there.variance - explained)).mean(axis=1)
+
+    def _doubt(self, variance: Array) -> Array:
+        """Give what is expected of each point's doubt where so much of the variance is left.
+
+        Whatever is read there: with the mean as it is and the variance alone smaller, readings on
+        their way would seem to settle more than they will.
+        """
+        settled = np.clip(1 - variance / self._at_first, 0.0, 1.0)
+        return 2 * owens_t(self._h, np.sqrt((1 - settled) / (1 + settled)))
 
     def count(self, positions: ArrayLike) -> None:
         """Take them for made in the integral too."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 from botorch.acquisition import ExpectedImprovement
 from botorch.acquisition.active_learning import qNegIntegratedPosteriorVariance
+from scipy.special import ndtr, owens_t
 
 from skysteer.models import (
     BoundaryGain,
@@ -114,6 +115,17 @@ def test_pending_at_the_start_is_the_same_as_counted_later():
     other.count(pending)
     here = gp.posterior(at, pending)
     np.testing.assert_allclose(one.gain(here), other.gain(here), rtol=1e-8)
+
+
+def test_the_gains_of_a_batch_sum_up_to_what_it_settles_as_a_whole():
+    gp, batch, points = process(), places(8)[6:], BOX.spread(64, 3)
+    one, other = batch[:1], batch[1:]
+    first = BoundaryGain(gp, 4.0, points).gain(gp.posterior(one))[0]
+    second = BoundaryGain(gp, 4.0, points, one).gain(gp.posterior(other, one))[0]
+    before, after = gp.posterior(points), gp.posterior(points, batch)
+    h, q = (4.0 - before.mean) / before.std, 1 - after.variance / before.variance
+    left = 2 * owens_t(h, np.sqrt((1 - q) / (1 + q)))
+    assert first + second == pytest.approx((ndtr(h) * ndtr(-h) - left).mean(), rel=1e-6)
 
 
 def light(gp, region=BOX, num=1, pending=(), seed=0, **more):
