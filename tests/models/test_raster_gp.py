@@ -183,6 +183,18 @@ def test_readings_in_many_parts_give_what_all_at_once_give_to_the_last_bit(
     np.testing.assert_array_equal(in_parts.std, at_once.std)
 
 
+def test_lists_that_grow_as_readings_become_dense_are_those_of_all_at_once():
+    shape = (40, 33)
+    pixels = some_pixels(shape, 900)
+    values, noise = waves(shape)[tuple(pixels.T)], np.linspace(0.0, 0.5, 900)
+    at_once, in_parts = RasterGP(shape, SMOOTH), RasterGP(shape, SMOOTH)
+    at_once.update(pixels, values, noise)
+    for part in np.split(np.arange(900), [150, 151, 400, 777]):
+        in_parts.update(pixels[part], values[part], noise[part])
+    np.testing.assert_array_equal(in_parts.mean, at_once.mean)
+    np.testing.assert_array_equal(in_parts.std, at_once.std)
+
+
 def test_readings_in_any_order_give_the_same_map():
     shape = (40, 40)
     pixels = some_pixels(shape, 300)
