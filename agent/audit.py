@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .sampler import Request
+from .sampler import Choice, Request
+from .segment import dwells_at, kept_lengths
 
 SHARE = 0.06  # of the points
 STREAM = 0xA0D17  # keeps the draw apart from whatever else the run's seed draws
@@ -47,3 +49,14 @@ class Audit:
         sample[self._order[:first]] = True
         rows, columns = request.scan.pixels.T
         return sample[rows * self._columns + columns]
+
+
+def with_audits(drawn: NDArray[np.int64], choice: Choice, num: int) -> Choice:
+    """Put (K, 2) pixels that were drawn before a choice's own, up to ``num`` in all."""
+    pixels = np.concatenate([drawn, choice.pixels])[:num]
+    scores = np.concatenate([np.full(len(drawn), np.nan), choice.scores])[:num]
+    whole = np.concatenate([np.ones(len(drawn), np.int64), choice.lengths])
+    first = np.arange(len(pixels))
+    lengths = kept_lengths(whole, first)
+    dwells = dwells_at(np.concatenate([np.ones(len(drawn)), choice.dwells]), whole, first, lengths)
+    return replace(choice, pixels=pixels, scores=scores, lengths=lengths, dwells=dwells)

@@ -18,22 +18,22 @@ from ..models import (
     inverse_distance,
     load_error_network,
 )
-from .audit import Audit
+from .audit import Audit, with_audits
 from .batch_size import USUAL_BATCH, growing_batch
 from .decision import EXPECTATION, Decision
 from .dwell_choice import dwell_chooser
 from .grid import ScanGrid
-from .low_discrepancy import LowDiscrepancy, halton_pixels
+from .low_discrepancy import LowDiscrepancy
 from .observations import Observation, Observations
 from .route import flown_order, tour
 from .sampler import Choice, Request, Sampler
-from .segment import dwells_at, kept_lengths
+from .segment import dwells_at
 from .segment_sampler import SegmentSampler
 from .stage_time import StageTime
+from .start_design import StartDesign
 from .stop_rule import Progress, StopRule, watches_error
 from .stopping import parse
-
-SMALLEST_START = 10  # the inverse-distance reconstruction looks at ten neighbours
+from .suggestion_id import place_of, suggestion_id
 
 
 class ScanAgent:
@@ -106,8 +106,14 @@ class ScanAgent:
         self._growing = bool(growing)
         self._chooser = self._segment_sampler() if fly else sampler
         self._dwells = dwell_chooser(sampler, self._stage, longest_dwell)
-        self._start, self._start_lengths = self._start_design()
-        self._started_at: int | None = None  # refolds of the log, when all of it was measured
+        self._start = StartDesign.of(
+            grid.shape,
+            self._chooser,
+            getattr(sampler, "start", 0.01),
+            grid.size if self._budget is None else min(self._budget, grid.size),
+            self.seed,
+            self._stage,
+        )
         watched = self.until is not None and watches_error(self.until)
         self._audit = Audit(grid.shape, self.seed) if watched else None
         self._tested: TestedMap | None = None
@@ -189,7 +195,7 @@ class ScanAgent:
         decision = self.decide(wanted, number=following)
         first = following // self.grid.size + 1
         return [
-            {"_id": self._id(first + k, pixel), **self.grid.position(pixel)}
+            {"_id": suggestion_id(self.grid, first + k, pixel), **self.grid.position(pixel)}
             for k, pixel in enumerate((int(row), int(column)) for row, column in decision.pixels)
         ]
 
@@ -208,7 +214,7 @@ class ScanAgent:
             missing = [key for key in self.keys if key not in point]
             if missing:
                 raise ValueError(f"a point needs its value {missing[0]!r}, but {dict(point)} came")
-            number, (row, column) = self._place(point)
+            number, (row, column) = place_of(self.grid, point, self.observations.next_id)
             self.observe([(number, row, column, *(point[key] for key in self.keys))])
 
     def register_failures(self, suggestions: Iterable[Mapping[str, Any]]) -> None:
@@ -218,25 +224,6 @@ class ScanAgent:
 
     ask = suggest
     tell = ingest
-
-    def _id(self, serial: int, pixel: tuple[int, int]) -> int:
-        """A number that grows from one suggestion to the next, and says its pixel."""
-        return serial * self.grid.size + pixel[0] * self.grid.shape[1] + pixel[1]
-
-    def _place(self, point: Mapping[str, Any]) -> tuple[int, tuple[int, int]]:
-        """The number of a point, and its pixel."""
-        given = point.get("_id")
-        number = int(given) if isinstance(given, int | np.integer) else None
-        if self.grid.slow.name in point and self.grid.fast.name in point:
-            pixel = self.grid.pixel(point) or (-1, -1)
-            return self.observations.next_id if number is None else number, pixel
-        if number is None or number < self.grid.size:
-            raise ValueError(
-                f"a point needs its position in {self.grid.slow.name!r} and "
-                f"{self.grid.fast.name!r}, or the '_id' of its suggestion, but {dict(point)} came"
-            )
-        row, column = divmod(number % self.grid.size, self.grid.shape[1])
-        return number, (row, column)
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
         """Tell id, position and outcome of the highest value measured; empty before the first.
@@ -275,20 +262,6 @@ class ScanAgent:
             )
         return SegmentSampler(self.sampler, self._stage, self._blocked)
 
-    def _start_design(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pixels that precede the first choice, in the order of the visit, and their segments."""
-        share = getattr(self.sampler, "start", 0.01)
-        if share <= 0:
-            return np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.int64)
-        most = self.grid.size if self._budget is None else min(self._budget, self.grid.size)
-        if isinstance(self._chooser, SegmentSampler):
-            flown = self._chooser.start(self.grid.shape, most)
-            if flown is not None:
-                return flown
-        num = min(max(round(share * self.grid.size), SMALLEST_START), most)
-        pixels = halton_pixels(self.grid.shape, num, self.seed)
-        return pixels[tour(pixels, (0, 0), self._stage)], np.ones(num, dtype=np.int64)
-
     def _route(
         self, source: str, choice: Choice, position: tuple[int, int] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -317,17 +290,16 @@ class ScanAgent:
         return replace(request, audited=self._audit.drawn(request))
 
     def _grown(self, num: int) -> int:
-        starting = len(self._start_lengths) < len(self._start)  # whole rows are worth most
-        if not self._growing or (starting and self.observations.points < len(self._start)):
+        start = self._start  # whole rows are worth most
+        if not self._growing or (start.flown and self.observations.points < len(start)):
             return num
         most = num if getattr(self.sampler, "large_batches", False) else min(num, USUAL_BATCH)
         return growing_batch(most, self.observations.points, self.grid.size)
 
     def _choose(self, request: Request) -> tuple[str, Choice]:
-        start = self._open_start(request)[: request.num]
-        if len(start) or request.exhausted:
-            lengths = kept_lengths(self._start_lengths, start)
-            return "start", Choice(self._start[start], lengths=lengths)
+        left = self._start.left(request, self.observations, self._blocked)[: request.num]
+        if len(left) or request.exhausted:
+            return "start", self._start.choice(left)
         if not len(request.scan.values) and len(self._start):
             return "start", LowDiscrepancy().choose(request)  # nothing to choose by as yet
         if self._audit is None:
@@ -336,26 +308,7 @@ class ScanAgent:
         rest = max(1, request.num - len(drawn))
         pending = np.concatenate([request.pending, drawn])
         choice = self._asked(replace(request, pending=pending, num=rest))
-        pixels = np.concatenate([drawn, choice.pixels])[: request.num]
-        scores = np.concatenate([np.full(len(drawn), np.nan), choice.scores])[: request.num]
-        whole = np.concatenate([np.ones(len(drawn), np.int64), choice.lengths])
-        first = np.arange(len(pixels))
-        lengths = kept_lengths(whole, first)
-        dwells = np.concatenate([np.ones(len(drawn)), choice.dwells])
-        dwells = dwells_at(dwells, whole, first, lengths)
-        kept = replace(choice, pixels=pixels, scores=scores, lengths=lengths, dwells=dwells)
-        return self.name, kept
-
-    def _open_start(self, request: Request) -> NDArray[np.int64]:
-        """Which pixels of the start are neither measured nor on their way."""
-        if self._started_at == self.observations.refolds:
-            return np.empty(0, dtype=np.int64)
-        rows, columns = self._start.T
-        found = np.flatnonzero(~request.taken[rows, columns])
-        for_good = np.concatenate([self._blocked, self.observations.barren()])
-        if not len(found) and replace(request, pending=for_good).taken[rows, columns].all():
-            self._started_at = self.observations.refolds
-        return found
+        return self.name, with_audits(drawn, choice, request.num)
 
     def _asked(self, request: Request) -> Choice:
         choice = self._chooser.choose(request)
