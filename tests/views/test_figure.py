@@ -19,6 +19,8 @@ def complaints():
     """No picture may make matplotlib or numpy complain."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # of what tests before this one left, whenever that is collected
+        warnings.simplefilter("ignore", ResourceWarning)
         yield
 
 
