@@ -63,7 +63,7 @@ def dwell_chooser(
     if stage is None or not stage.dwell > 0:
         raise ValueError(
             "choosing the dwell needs the nominal dwell and the stage's speed, to weigh counting "
-            "against moving, but they did not come: give stage= with a dwell"
+            "against moving, but they did not come: give stage= with a dwell (--dwell and --speed)"
         )
     if not stage.dwell <= longest < np.inf:
         raise ValueError(
