@@ -70,7 +70,7 @@ class AgentServer:
     ) -> dict[str, Any]:
         """Learn the log from position ``since`` on, then decide; 0 begins anew.
 
-        ``exposures`` says how long each entry was counted, where the scan chooses its dwell.
+        ``exposures`` says for how many nominal dwells each entry was counted; where not given, 1.
         """
         if since == 0:
             self._reset()

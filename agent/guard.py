@@ -66,8 +66,8 @@ class Guard:
     keep_out : sequence of KeepOut or KeepOutPolygon
     largest_step : (2,) tuple of float, optional
         Farthest, in motor units, that the slow and the fast axis may go in one move; inf for any.
-    longest_dwell : float, optional
-        Most nominal dwells that a target may be counted, where the scan chooses its dwell: a
+    most_dwells : float, optional
+        How many nominal dwells at most a target may be counted, where the scan chooses its dwell: a
         measured pixel may then be a target again. Where not given, all targets take just one.
     """
 
@@ -75,7 +75,7 @@ class Guard:
     check: Check
     keep_out: Sequence[Zone] = ()
     largest_step: tuple[float, float] | None = None
-    longest_dwell: float | None = None
+    most_dwells: float | None = None
 
     def __post_init__(self) -> None:
         self.keep_out = list(self.keep_out)
@@ -142,10 +142,10 @@ class Guard:
     @property
     def repeats(self) -> bool:
         """Whether a measured pixel may be a target again."""
-        return self.longest_dwell is not None
+        return self.most_dwells is not None
 
     def _dwell_objection(self, dwell: float) -> str | None:
-        longest = self.longest_dwell or 1.0
+        longest = self.most_dwells or 1.0
         return None if 1.0 <= dwell <= longest * (1 + ROUNDING) else "dwell out of range"
 
     def forbidden(self) -> NDArray[np.bool_]:

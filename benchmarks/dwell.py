@@ -6,11 +6,12 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sampling_rows import first_at, geometric
+from sampling_rows import first_at, geometric, kept
 
 from skysteer.agent import StageTime
 from skysteer.models import noise_aware, nrmse
@@ -92,10 +93,12 @@ def measure(given: argparse.Namespace) -> list[dict]:
     keep, fly = given.keep, given.fly
     for kind, truth, peak in scenes(given.seed, given.side, given.kind or KINDS):
         for settle in given.settle or SETTLES:
-            curves = {
-                str(octave or "chosen"): _kept(keep, kind, truth, peak, settle, octave, fly)
-                for octave in (*OCTAVES, None)
-            }
+            curves = {}
+            for octave in (*OCTAVES, None):
+                way = str(octave or "chosen")
+                name = f"{kind}-{peak}-{settle}-{way}{'-fly' * fly}"
+                make = partial(_row, truth, peak, settle, octave, fly)
+                curves[way] = Curve(**kept(keep, name, truth, make))
             for quality, (octave, share) in QUALITIES.items():
                 like = curves[str(octave)]
                 error = float(np.interp(share, like.shares, like.errors))
@@ -108,17 +111,11 @@ def measure(given: argparse.Namespace) -> list[dict]:
     return rows
 
 
-def _kept(
-    keep: Path | None, kind: str, truth: NDArray[np.float64], peak: int, settle: float,
-    octave: int | None, fly: bool,
-) -> Curve:  # fmt: skip
-    """Run once, kept in a file."""
-    if keep is None:
-        return run(truth, peak, settle, octave, fly, seed=1)
-    file = keep / f"{kind}-{len(truth)}-{peak}-{settle}-{octave or 'chosen'}{'-fly' * fly}.json"
-    if not file.exists():
-        file.write_text(json.dumps(asdict(run(truth, peak, settle, octave, fly, seed=1))))
-    return Curve(**json.loads(file.read_text()))
+def _row(
+    truth: NDArray[np.float64], peak: int, settle: float, octave: int | None, fly: bool
+) -> dict[str, list[float]]:
+    """Run once, to be kept in a file."""
+    return asdict(run(truth, peak, settle, octave, fly, seed=1))
 
 
 def _print(row: dict) -> None:

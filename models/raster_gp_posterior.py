@@ -113,7 +113,7 @@ class TilePosterior:
     def _make_room(self) -> None:
         """Make room for the readings that came."""
         more = np.full(len(self.readings) - len(self.noise), np.nan)
-        self.noise = np.concatenate([self.noise, 0.0 * more])
+        self.noise = np.concatenate([self.noise, more])
         self._around = np.concatenate([self._around, more])
         self.held_out = tuple(np.concatenate([each, more]) for each in self.held_out)
 

@@ -238,7 +238,9 @@ def _named(agent: Mapping[str, Any]) -> dict[str, Any]:
 def _arguments(question: Question, since: int) -> Sequence[Any]:
     fresh = question.log[since:]
     log, exposures = [_to_json(entry) for entry in fresh], [entry.exposure for entry in fresh]
-    return log, question.num, question.unavailable.tolist(), question.number, exposures
+    differ = any(exposure != 1.0 for exposure in exposures)
+    told = exposures if differ else None
+    return log, question.num, question.unavailable.tolist(), question.number, told
 
 
 def _to_json(entry: Observation) -> list[float | None]:

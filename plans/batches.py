@@ -198,8 +198,8 @@ def _measure_segment(run: AdaptiveRun, segment: Pixels) -> Plan:
         pixel = (int(row), int(column))
         if len(segment) > 1:  # else it has just been asked for
             yield from scan.attend()
-        if len(segment) > 1 and scan.over():
-            return
+            if scan.over():
+                return
         if refusal := run.decider.refusal(pixel):
             yield from _leave_out(run, pixel, refusal)
         else:

@@ -293,7 +293,8 @@ class Decider:
 
     def _question(self, pending: Pixels, num: int) -> Question:
         observations = self._reader.observations
-        taken, known = self._measured(), observations.scan(self._reader.grid.shape).mask
+        known = observations.scan(self.grid.shape).mask
+        taken = known & (not self.guard.repeats)
         given_up = [p for p, n in self._attempts.items() if n >= MOST_ATTEMPTS and not known[p]]
         given_up += sorted(self.orders.rejected)
         zones = self._zones()

@@ -156,10 +156,13 @@ class Inbox:
     def take(self, *kinds: str) -> list[Said]:
         """Take all that has been said since, or what is of these kinds; the rest waits."""
         self._collect()
-        said = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        left = [each for each in said if kinds and each.message.kind not in kinds]
+        taken: list[Said] = []
+        left: list[Said] = []
+        for _ in range(len(self._waiting)):
+            said = self._waiting.popleft()
+            (taken if not kinds or said.message.kind in kinds else left).append(said)
         self._waiting.extendleft(reversed(left))
-        return [each for each in said if each not in left]
+        return taken
 
     def wakes(self) -> bool:
         """Whether somebody wants a paused scan to go on, or to stop."""

@@ -302,7 +302,7 @@ def test_dwells_out_of_range_are_refused_and_measured_pixels_only_where_they_may
     one = guard().vet(batch, NOTHING, 9, dwells=dwells)
     assert one.pixels.tolist() == [[0, 0]]
     assert one.refused["dwell out of range"] == 3
-    several = replace(guard(), longest_dwell=8.0)
+    several = replace(guard(), most_dwells=8.0)
     assert several.vet(batch, NOTHING, 9, dwells=dwells).pixels.tolist() == [[0, 0], [0, 1]]
     assert several.vet([(0, 1)], NOTHING, 9, dwells=[8.1]).refused.total() == 1
     assert several.repeats
