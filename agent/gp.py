@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ..models import GPChannels, SparseScan, TestedGP, choose_for_level
+from ..models import STEERING_POWER, GPChannels, SparseScan, TestedGP, choose_for_level
 from .followed import Followed
 from .gains import Gains
 from .low_discrepancy import LowDiscrepancy
@@ -31,8 +31,8 @@ class GaussianProcess:
         How many detector counts a value of 1 stands for, above 0: the map is then that of the rate
         behind the counts.  Where not given, readings are taken as they are.
     power : float
-        Of the local scale, 0 to 1: how much more the points go where errors were large; the goal
-        ``boundary`` leaves it out.
+        Of the local scale, 0 to 1: how much more the points go where errors were large.  A third
+        stands for the variance taken off the whole map; the goal ``boundary`` leaves it out.
     goal : str
         ``map`` for all of it, ``optimum`` for its highest pixels, ``boundary`` for where it
         crosses the threshold; the latter two are of the first channel alone.
@@ -50,7 +50,7 @@ class GaussianProcess:
     def __init__(
         self,
         counts_per_unit: float | None = None,
-        power: float = 0.5,
+        power: float = STEERING_POWER,
         goal: RasterAim = "map",
         threshold: float | None = None,
     ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import (
+    STEERING_POWER,
     BlendedGP,
     ErrorMap,
     GPChannels,
@@ -64,7 +65,7 @@ class Hybrid:
     def __init__(
         self,
         counts_per_unit: float | None = None,
-        power: float = 0.5,
+        power: float = STEERING_POWER,
         weights: str | None = None,
     ) -> None:
         self.counts_per_unit = checked_counts(counts_per_unit)

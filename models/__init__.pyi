@@ -24,6 +24,7 @@ from .noise_aware import NoiseAwareMap, foretold_counts, noise_aware
 from .raster_gp import RasterGP
 from .raster_gp_kernel import GPHyperparameters
 from .raster_gp_level import choose_for_level
+from .raster_gp_outlook import STEERING_POWER
 from .reconstruct import (
     Neighbours,
     Reconstruction,
@@ -39,6 +40,7 @@ from .tested_map import TestedMap
 from .voices import Voices
 
 __all__ = [
+    "STEERING_POWER",
     "BlendedGP",
     "BoundaryGain",
     "ErrorEstimate",

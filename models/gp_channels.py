@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .error_estimate import ErrorEstimate
 from .raster_gp_batch import choose
+from .raster_gp_outlook import STEERING_POWER
 from .scan import SparseScan
 from .tested_gp import TestedGP
 from .value_scale import told_by
@@ -61,7 +62,7 @@ class GPChannels(Generic[Process]):
         unavailable: NDArray[np.int64],
         counted: int = 0,
         *,
-        power: float = 0.5,
+        power: float = STEERING_POWER,
         emphasis: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Choose up to ``num`` pixels for all maps, as if each were measured before the next.

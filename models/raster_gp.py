@@ -11,7 +11,7 @@ from .error_estimate import MOST_SPREAD, ErrorEstimate
 from .raster_gp_batch import Outlook, choose
 from .raster_gp_fit import counting_noise, fit_hyperparameters
 from .raster_gp_kernel import GPHyperparameters, checked_smoothness
-from .raster_gp_outlook import outlook
+from .raster_gp_outlook import STEERING_POWER, outlook
 from .raster_gp_posterior import TilePosterior
 from .raster_gp_readings import Readings, milestone, usable_readings
 from .raster_gp_scale import LocalScale, area_weights, fit_local_scale
@@ -255,7 +255,7 @@ class RasterGP:
         unavailable: NDArray[np.int64],
         counted: int = 0,
         *,
-        power: float = 0.5,
+        power: float = STEERING_POWER,
         emphasis: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Choose up to ``num`` pixels for the map, as if each were measured before the next.
@@ -289,7 +289,7 @@ class RasterGP:
         return pixels, self._sd * np.sqrt(squares)
 
     def outlook(
-        self, *, power: float = 0.5, emphasis: NDArray[np.float64] | None = None
+        self, *, power: float = STEERING_POWER, emphasis: NDArray[np.float64] | None = None
     ) -> Outlook:
         """Give what each pixel is worth measuring for, as ``choose`` has it.
 

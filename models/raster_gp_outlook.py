@@ -9,6 +9,10 @@ from .raster_gp_batch import Outlook
 from .raster_gp_posterior import TilePosterior
 from .raster_gp_scale import STEEPEST, log_scales
 
+# A reading takes about its variance, times the local scale, off the area that it stands for.  The
+# variance of a Matern 1/2 process grows with the distance to the readings, the area with its
+# square: where the cube of the variance times the scale is largest, so is variance times scale^1/3.
+STEERING_POWER = 1.0 / 3.0
 CHOSEN_BY = 64  # neighbours of a tile, by which its pixels are chosen one after the other
 
 
