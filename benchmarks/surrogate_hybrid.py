@@ -1,5 +1,9 @@
 """The hybrid against the network alone and the Gaussian process alone.
 
+    python benchmarks/surrogate_hybrid.py [--images moon rocket] [--seeds 8] [--side 64]
+                                          [--keep FOLDER]
+
+Image by image, to tell luck from loss; `surrogate.py --only hybrid` has the rows of all.
 Scored twice: each agent by its own map, and the points of all three by one and the same map, once
 the process's mean and once the network's (kriged; of counts the noise-aware one).  An image is
 judged by the mean errors of the seeds: the better of two single runs is the luckier one.
@@ -7,6 +11,7 @@ judged by the mean errors of the seeds: the better of two single runs is the luc
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -23,6 +28,7 @@ from skysteer.rehearsal import run_agent
 
 SHARES = (0.05, 0.10, 0.20)
 AGENTS = ("slads", "gp", "hybrid")
+PEAKS = (0, 100)
 WITHIN = 1.02  # of the better of the two, on every image
 DRAWS = 2000
 MAPS = {"own maps": None, "all by the process's map": "gp", "all by the network's map": "slads"}
@@ -59,17 +65,24 @@ def map_by(agent: str, scan: SparseScan, peak: int) -> Image:
     return sampler.reconstruct(scan)
 
 
+def runs_of(
+    which: dict[str, Image], peak: int, seeds: int, keep: Path | None
+) -> dict[tuple[str, str], list[Errors]]:
+    """Errors of every seed, by image and agent."""
+    runs: dict[tuple[str, str], list[Errors]] = {}
+    for seed in range(1, seeds + 1):
+        for name, image in which.items():
+            for agent in AGENTS:
+                make = partial(errors_of, image, agent, peak, seed)
+                found = kept(keep, f"{name}_{peak}_{agent}_{seed}", image, make)
+                runs.setdefault((name, agent), []).append(found)
+    return runs
+
+
 def hybrid(side: int, seeds: int = 1, keep: Path | None = None) -> Iterator[Row]:
     """NRMSE of the hybrid over the better of the other two's, each the mean of its seeds."""
-    for peak in (0, 100):
-        runs: dict[tuple[str, str], list[Errors]] = {}
-        which = images(side)
-        for seed in range(1, seeds + 1):
-            for name, image in which.items():
-                for agent in AGENTS:
-                    make = partial(errors_of, image, agent, peak, seed)
-                    found = kept(keep, f"{name}_{peak}_{agent}_{seed}", image, make)
-                    runs.setdefault((name, agent), []).append(found)
+    for peak in PEAKS:
+        runs = runs_of(images(side), peak, seeds, keep)
         for how in MAPS:
             for share in SHARES:
                 errors = {
@@ -116,3 +129,45 @@ def by_chance(gaps: Image, stray: float) -> tuple[float, float, float]:
     worst = float(np.exp(logs.max(axis=1)).mean())
     within = float((logs <= np.log(WITHIN)).sum(axis=1).mean())
     return worst, float(np.exp(logs.mean())), within
+
+
+def singly(which: dict[str, Image], seeds: int, keep: Path | None) -> Iterator[str]:
+    """Lines of a table: mean error over that of network and process, with standard errors."""
+    yield f"{'image':10s} {'readings':>10s} {'share':>6s}   over the network's   over the process's"
+    for peak in PEAKS:
+        runs = runs_of(which, peak, seeds, keep)
+        for name in which:
+            for share in SHARES:
+                own, *others = (
+                    np.array([each[f"own maps {share:g}"] for each in runs[name, agent]])
+                    for agent in ("hybrid", *AGENTS[:2])
+                )
+                told = ["{:8.3f} +- {:.3f}".format(*over(own, other)) for other in others]
+                yield f"{name:10s} {levelled(peak):>10s} {share:6.0%}   " + "     ".join(told)
+
+
+def over(mine: Image, theirs: Image) -> tuple[float, float]:
+    """Ratio of the means of (S,) errors of the same seeds, and its standard error."""
+    ratio = mine.mean() / theirs.mean()
+    apart = mine / mine.mean() - theirs / theirs.mean()
+    return float(ratio), float(ratio * apart.std(ddof=1) / np.sqrt(len(mine)))
+
+
+def main() -> None:
+    """Run, and print."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    known = images(64)
+    parser.add_argument("--images", nargs="+", choices=known, default=list(known))
+    parser.add_argument("--seeds", type=int, default=8, help="at least 2")
+    parser.add_argument("--side", type=int, default=64, help="of the images, pixels")
+    parser.add_argument("--keep", type=Path, help="folder for what has been computed")
+    chosen = parser.parse_args()
+    if chosen.keep:
+        chosen.keep.mkdir(parents=True, exist_ok=True)
+    which = {name: image for name, image in images(chosen.side).items() if name in chosen.images}
+    for line in singly(which, chosen.seeds, chosen.keep):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
