@@ -1,7 +1,7 @@
 """The Gaussian process on a raster: how close to the exact one, how fast, how honest, how useful.
 
-    python benchmarks/surrogate.py [--json] [--side 128] [--gpcam PYTHON]
-        [--only agreement speed calibration map hybrid stopping] [--seeds 1] [--keep FOLDER]
+    python benchmarks/surrogate.py [--json] [--side 128] [--gpcam PYTHON] [--seeds 1]
+        [--only agreement speed calibration map hybrid stopping boundary] [--keep FOLDER]
 
 One row for each bar: what, value, baseline, bar, holds (null where there is no bar to hold).
 Times are CPU seconds of one process; look at them on a quiet machine.  gpCAM is run beside ours
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from boundary import boundary
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.ndimage import gaussian_gradient_magnitude
@@ -262,6 +263,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "map": map_goal,
     "hybrid": hybrid,
     "stopping": stopping,
+    "boundary": lambda _: boundary(),
 }
 
 
@@ -272,8 +274,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--side", type=int, default=128, help="of the images, pixels")
     parser.add_argument("--gpcam", metavar="PYTHON", help="a Python that has gpCAM")
-    parser.add_argument("--seeds", type=int, default=1, help="of hybrid and stopping")
-    parser.add_argument("--keep", type=Path, help="folder for what these two have computed")
+    parser.add_argument("--seeds", type=int, default=1, help="of the last three")
+    parser.add_argument("--keep", type=Path, help="folder for what these have computed")
     arguments = parser.parse_args()
     several = {"seeds": arguments.seeds, "keep": arguments.keep}
     if arguments.keep:
@@ -282,6 +284,7 @@ def main() -> None:
         "speed": partial(speed, gpcam=arguments.gpcam),
         "hybrid": partial(hybrid, **several),
         "stopping": partial(stopping, **several),
+        "boundary": lambda _: boundary(**several),
     }
     for part in arguments.only:
         for found in parts[part](arguments.side):
