@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ..models import STEERING_POWER, GPChannels, SparseScan, TestedGP, choose_for_level
+from ..models import STEERING_POWER, GPChannels, SparseScan, TestedGP
 from .followed import Followed
 from .gains import Gains
 from .low_discrepancy import LowDiscrepancy
-from .raster_goal import RasterAim, check_goal, emphasis
+from .raster_goal import RasterAim, RasterGoal
 from .sampler import Choice, Request
 from .spread import FEWEST_COUNTED, checked_counts, rehearse
 
@@ -54,17 +54,15 @@ class GaussianProcess:
         goal: RasterAim = "map",
         threshold: float | None = None,
     ) -> None:
-        check_goal(goal, threshold)
+        self._goal = RasterGoal(goal, threshold)
         self.counts_per_unit = checked_counts(counts_per_unit)
         self.power = checked_power(power)
-        self.goal: RasterAim = goal
-        self.threshold = threshold
         self._followed = Followed(self._process)
 
     @property
     def several_channels(self) -> bool:
         """Whether it decides on all channels together: for their maps."""
-        return self.goal == "map"
+        return self._goal.aim == "map"
 
     def warm_up(self) -> None:
         """Compile what is compiled when first used."""
@@ -81,22 +79,16 @@ class GaussianProcess:
             return LowDiscrepancy().choose(request)
         gps = self._followed.at(request.scan, request.audited)
         counted = max(request.num, FEWEST_COUNTED)
-        if self._settles and self.threshold is not None:
-            pixels, scores = choose_for_level(
-                gps.first, self.threshold, request.num, request.pending, counted
-            )
-            return Choice.estimated(pixels, scores, gps.error_estimate)
-        power = self.power if self.goal != "boundary" else 0.0  # the doubt has the scale already
-        stressed = self._emphasis(gps.first, request)
-        pixels, scores = gps.choose(
-            request.num, request.pending, counted, power=power, emphasis=stressed
-        )
+        pixels, scores = self._goal.choose(
+            gps, request.scan, request.num, request.pending, counted,
+            power=self.power, noisy=self.counts_per_unit is not None,
+        )  # fmt: skip
         return Choice.estimated(pixels, scores, gps.error_estimate)
 
     def gains(self, request: Request) -> Gains:
         """Give what each pixel is expected to gain, for `SegmentSampler`: variance by area."""
         gps = self._followed.at(request.scan, request.audited)
-        return gains_of(gps, request, self._emphasis(gps.first, request))
+        return gains_of(gps, request, self._goal.emphasis(gps.first, request.scan))
 
     def surrogate(self, scan: SparseScan) -> TestedGP:
         """Give the process that this scan's first channel makes: mean, deviation and intervals.
@@ -108,18 +100,6 @@ class GaussianProcess:
     def reconstruct(self, scan: SparseScan) -> NDArray[np.float64]:
         """(M, N) mean of the first channel's process."""
         return self.surrogate(scan).mean
-
-    @property
-    def _settles(self) -> bool:
-        """Whether pixels are chosen by the doubt that they settle all around.
-
-        Not where counting noise is known: points near the level served as well there.
-        """
-        return self.goal == "boundary" and self.counts_per_unit is None
-
-    def _emphasis(self, gp: TestedGP, request: Request) -> NDArray[np.float64] | None:
-        best = float(gp.mean[tuple(request.scan.pixels.T)].max())
-        return emphasis(self.goal, gp.mean, gp.std, best, self.threshold)
 
     def _process(self, shape: tuple[int, int]) -> TestedGP:
         return TestedGP(shape, counts_per_unit=self.counts_per_unit)

@@ -23,6 +23,7 @@ from .followed import Followed, squarable
 from .gains import Gains
 from .gp import checked_power, gains_of
 from .low_discrepancy import LowDiscrepancy
+from .raster_goal import RasterAim, RasterGoal
 from .sampler import Choice, Request
 from .spread import FEWEST_COUNTED, checked_counts, rehearse
 
@@ -51,6 +52,12 @@ class Hybrid:
         Of the process's local scale, 0 to 1.
     weights : str, optional
         A safetensors file of the network's weights; the shipped ones where not given.
+    goal : str
+        ``map`` for all of it, ``optimum`` for its highest pixels, ``boundary`` for where it
+        crosses the threshold: the process then chooses as `GaussianProcess` does, the network
+        where its own score times the same emphasis is highest; of the first channel alone.
+    threshold : float, optional
+        Of the boundary, in the values' unit.
 
     Raises
     ------
@@ -60,20 +67,27 @@ class Hybrid:
 
     start = 0.01
     large_batches = True
-    several_channels = True
 
     def __init__(
         self,
         counts_per_unit: float | None = None,
         power: float = STEERING_POWER,
         weights: str | None = None,
+        goal: RasterAim = "map",
+        threshold: float | None = None,
     ) -> None:
+        self._goal = RasterGoal(goal, threshold)
         self.counts_per_unit = checked_counts(counts_per_unit)
         self.power = checked_power(power)
         self.weights = weights
         self._layers, self._sha256 = load_error_network(weights)
         self._followed = Followed(self._process)
         self._foretold: TestedMap | None = None
+
+    @property
+    def several_channels(self) -> bool:
+        """Whether it decides on all channels together: for their maps."""
+        return self._goal.aim == "map"
 
     def provenance(self) -> dict[str, str]:
         """SHA-256 of the weights."""
@@ -86,8 +100,9 @@ class Hybrid:
     def choose(self, request: Request) -> Choice:
         """Choose ``request.num`` pixels; scores are in the values' unit, NaN of low-discrepancy.
 
-        The estimate is of the blended map.  Of several channels scores have no unit, and the
-        estimate is the mean over those that vary.
+        Those of the process are doubts for a boundary without counting noise, see
+        `GaussianProcess.choose`.  The estimate is of the blended map.  Of several channels scores
+        have no unit, and the estimate is the mean over those that vary.
         """
         if not len(request.scan.values):
             return LowDiscrepancy().choose(request)
@@ -95,7 +110,8 @@ class Hybrid:
         foretold = self._network(request.scan)
         parts = _parts(_voices(gps, foretold), request)
         counted = max(request.num, FEWEST_COUNTED)
-        pixels, scores = foretold.map.choose(parts[0], request.pending, counted)
+        stressed = self._goal.emphasis(gps.first, request.scan) if parts[0] else None
+        pixels, scores = foretold.map.choose(parts[0], request.pending, counted, emphasis=stressed)
         scores = np.sqrt(scores)
         if parts[1]:
             even = LowDiscrepancy().choose(_beside(pixels, request, parts[1]))
@@ -103,7 +119,10 @@ class Hybrid:
             scores = np.concatenate([scores, even.scores])
         if left := request.num - len(pixels):
             pending = _beside(pixels, request, left).pending
-            mine = gps.choose(left, pending, counted, power=self.power)
+            mine = self._goal.choose(
+                gps, request.scan, left, pending, counted,
+                power=self.power, noisy=self.counts_per_unit is not None,
+            )  # fmt: skip
             pixels = np.concatenate([pixels, mine[0]])
             scores = np.concatenate([scores, mine[1]])
         return Choice.estimated(pixels, scores, gps.error_estimate)
@@ -113,7 +132,8 @@ class Hybrid:
 
         What the network learnt from points does not hold where lines were flown.
         """
-        return gains_of(self._followed.at(request.scan, request.audited), request)
+        gps = self._followed.at(request.scan, request.audited)
+        return gains_of(gps, request, self._goal.emphasis(gps.first, request.scan))
 
     def surrogate(self, scan: SparseScan) -> BlendedGP:
         """Give the blended process that this scan's first channel makes.

@@ -70,7 +70,8 @@ def simulate(
         ),
     ] = None,
     goal: Annotated[
-        Goal | None, typer.Option(help="What is looked for, by an agent that knows goals: gp.")
+        Goal | None,
+        typer.Option(help="What is looked for, by an agent that knows goals: gp, hybrid."),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Of the goal boundary, in the image's values.")

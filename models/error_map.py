@@ -20,6 +20,7 @@ from .neighbour_tables import TILE, NeighbourTables
 from .scan import SparseScan
 from .score_sum import sum_scores
 
+LEAST_EMPHASIS = 2.0**-50  # so that no pixel that is free is out of the question
 BLOCK = 1 << 18  # pixels scored at a time where all are, to bound the memory
 
 
@@ -111,15 +112,25 @@ class ErrorMap:
             self._extend(fresh, known)
 
     def choose(
-        self, num: int, unavailable: NDArray[np.int64], counted: int = 0
+        self,
+        num: int,
+        unavailable: NDArray[np.int64],
+        counted: int = 0,
+        *,
+        emphasis: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Choose up to ``num`` (K, 2) pixels, best first, with their scores.
 
         The last ``counted`` of the (Q, 2) unavailable pixels count as measured, as do those chosen
-        before in the batch.  Scores are in squares of the values' unit; of several channels they
-        are shares of their variances.
+        before in the batch.  By the (M, N) emphasis, 0 or more, each expected error is multiplied
+        where given.  Scores are in squares of the values' unit; of several channels they are
+        shares of their variances.
         """
-        pixels, octaves = self._best.choose(num, unavailable, counted)
+        best = self._best
+        if emphasis is not None:
+            stressed = self._score + 2.0 * np.log2(np.maximum(emphasis, LEAST_EMPHASIS))
+            best = BestFirst(stressed.astype(np.float32), self._near, self._scoring.power)
+        pixels, octaves = best.choose(num, unavailable, counted)
         with np.errstate(over="ignore", under="ignore"):
             return pixels, np.exp2(octaves.astype(np.float64) + self.unit)
 
