@@ -34,7 +34,7 @@ from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour, tour_of_segments
 from .sampler import Choice, Request, Sampler
 from .scan_agent import ScanAgent
-from .scanned_grid import grid_of_positions, scanned_grid, steering_key, steering_keys
+from .scanned_grid import grid_of_positions, scanned_grid, steering_keys
 from .segment import dwells_at, kept_lengths, segments_of
 from .slads import SladsNet
 from .spread import Spread
@@ -131,7 +131,6 @@ __all__ = [
     "scanned_grid",
     "segments_of",
     "standing_orders",
-    "steering_key",
     "steering_keys",
     "subgrid_pixels",
     "time",

@@ -81,7 +81,7 @@ class EventReader:
 
     @property
     def key(self) -> str:
-        """The first of the steering keys, which stands for them in pictures."""
+        """The first of the steering keys."""
         return self.keys[0]
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:

@@ -63,11 +63,6 @@ def steering_keys(
     return (str(detector),)
 
 
-def steering_key(start: Mapping[str, Any], descriptors: Sequence[Mapping[str, Any]]) -> str:
-    """Tell the first steering key, which stands for them in pictures."""
-    return steering_keys(start, descriptors)[0]
-
-
 def grid_of_positions(positions: Mapping[str, NDArray[np.float64]]) -> ScanGrid:
     """Find the grid that the points of a list_scan, say, lie on.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ..models import ErrorMap
-from .figure import Draw, dots_per_inch, draw_panels, map_panels
+from .figure import Draw, Images, dots_per_inch, draw_panels, map_panels
 from .layout import arrange, map_size
 from .live_panels import draw_error_map, draw_way
 from .panels import (
@@ -28,6 +28,7 @@ from .panels import (
     draw_error,
     draw_map,
     plain,
+    titled,
     with_units,
 )
 from .quality import QualityCurve
@@ -37,23 +38,25 @@ SIZE = (4.5, 3.0)  # inches
 NEIGHBOURHOOD = 1 / 24  # of the raster's longer side: what "local" means
 
 
-def map_figures(summary: RunSummary, image: Image, truth: Image | None) -> list[Figure]:
-    """The map and where it measured; with the truth that, and how wrong the map is, too."""
+def map_figures(summary: RunSummary, images: Images, truths: Images) -> list[Figure]:
+    """Each channel's map, and where it measured; with truths these, and how wrong they are, too."""
     frame = MapFrame.of(summary)
     dpi = dots_per_inch(summary, map_size(frame.ratio))
-    panels = map_panels(summary, frame, image, truth)
+    panels = map_panels(summary, frame, images, truths)
     return [_map(draw, frame, title, dpi) for title, draw in panels.items()]
 
 
 def uncertainty_figures(summary: RunSummary) -> list[Figure]:
     """The error expected of each pixel, from the residuals of the measured ones, and the way."""
-    frame, label = MapFrame.of(summary), with_units(summary.key, summary.units)
-    map_of_errors = ErrorMap(summary.grid.shape)
+    frame, map_of_errors = MapFrame.of(summary), ErrorMap(summary.grid.shape)
     map_of_errors.update(summary.scan)
-    error = np.sqrt(map_of_errors.squared_error)
-    drawn = partial(draw_error_map, error=error, frame=frame, label=label)
+    figures: list[Figure] = []
+    for channel, known in zip(summary.channels, map_of_errors.channels, strict=True):
+        label, error = with_units(channel.key, channel.units), np.sqrt(known.squared_error)
+        drawn = partial(draw_error_map, error=error, frame=frame, label=label)
+        figures.append(_map(drawn, frame, titled("Expected error", channel, summary)))
     way = partial(draw_way, summary=summary, frame=frame)
-    return [_map(drawn, frame, "Expected error"), _map(way, frame, "Path")]
+    return [*figures, _map(way, frame, "Path")]
 
 
 def raster_figures(summary: RunSummary, image: Image, truth: Image) -> list[Figure]:

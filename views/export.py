@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models import inverse_distance
-from .nexus import write_nexus
+from .nexus import numbered, write_nexus
 from .provenance import python_call, versions
 from .summary import RunSummary
 
@@ -33,9 +32,9 @@ def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
 
     The columns are ``seq_num, row, column, x, y, value``: x and y are the readbacks of the fast
     and of the slow axis in motor units, row and column the pixel nearest to them (-1 off the
-    grid), value the steering reading (``nan`` and ``inf`` as such).  Numbers have all their
-    digits, lines end with LF.  Units and provenance, for which CSV has no place, go into
-    ``PATH-metadata.json`` beside it.
+    grid), value the steering reading (``nan`` and ``inf`` as such); where several steer together,
+    ``value_2`` and so on are the further ones.  Numbers have all their digits, lines end with LF.
+    Units and provenance, for which CSV has no place, go into ``PATH-metadata.json`` beside it.
 
     Parameters
     ----------
@@ -51,8 +50,11 @@ def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
     described.write_text(json.dumps(_table(Path(path).name, summary), indent=2), encoding="ascii")
     with open(path, "w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([getattr(event, c) for c in COLUMNS] for event in summary.events)
+        further = (numbered("value", k) for k in range(1, len(summary.channels)))
+        writer.writerow([*COLUMNS, *further])
+        writer.writerows(
+            [*(getattr(event, c) for c in COLUMNS), *event.others] for event in summary.events
+        )
 
 
 def _table(name: str, summary: RunSummary) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def _table(name: str, summary: RunSummary) -> dict[str, Any]:
         "column": ("column of the map, -1 off the grid", ""),
         "x": (summary.grid.fast.name, fast_units),
         "y": (summary.grid.slow.name, slow_units),
-        "value": (summary.key, summary.units),
+        **{numbered("value", k): (c.key, c.units) for k, c in enumerate(summary.channels)},
     }
     columns = [
         {"name": name, "datatype": "number", "dc:description": text}
@@ -74,7 +76,7 @@ def _table(name: str, summary: RunSummary) -> dict[str, Any]:
     return {
         "@context": "http://www.w3.org/ns/csvw",
         "url": name,
-        "dc:title": f"{summary.key} by {summary.agent}",
+        "dc:title": f"{summary.keys} by {summary.agent}",
         "dc:identifier": str(summary.start["uid"]),
         "dc:created": datetime.fromtimestamp(summary.start["time"], UTC).isoformat(),
         "dc:creator": f"skysteer {versions(summary.start).get('skysteer', '')}".strip(),
@@ -86,8 +88,9 @@ def _table(name: str, summary: RunSummary) -> dict[str, Any]:
 def write_tiff(path: str | os.PathLike[str], summary: RunSummary) -> None:
     """Write the reconstruction as a TIFF of (M, N) float32 in the units of the values.
 
-    Row 0 is on top.  The resolution is given in pixels a centimetre where the motors have units
-    of length; the description is JSON that tells run, units and axes.
+    Of several channels each has a page, (C, M, N).  Row 0 is on top.  The resolution is given in
+    pixels a centimetre where the motors have units of length; the description is JSON that tells
+    run, units and axes.
 
     Parameters
     ----------
@@ -103,10 +106,10 @@ def write_tiff(path: str | os.PathLike[str], summary: RunSummary) -> None:
     """
     from tifffile import imwrite
 
-    image = inverse_distance(summary.scan).astype(np.float32)
+    images = np.array([each.reconstruct() for each in summary.channels], dtype=np.float32)
     imwrite(
         path,
-        image,
+        images if summary.further else images[0],
         photometric="minisblack",
         description=json.dumps(_description(summary)),
         metadata=None,
@@ -130,6 +133,7 @@ def _description(summary: RunSummary) -> dict[str, Any]:
         "uid": summary.start["uid"],
         "key": summary.key,
         "units": summary.units,
+        "channels": [{"key": each.key, "units": each.units} for each in summary.channels],
         "agent": summary.agent,
         "points": len(summary.scan.values),
         "method": "inverse-distance weighting of the 10 nearest measured pixels",

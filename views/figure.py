@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from ..models import inverse_distance
 from .layout import LOWEST, NARROWEST, TALLEST, Layout, arrange, map_size
 from .panels import (
     STYLE,
@@ -24,6 +23,7 @@ from .panels import (
     draw_histogram,
     draw_map,
     draw_order,
+    titled,
     with_units,
 )
 from .summary import Image, RunSummary
@@ -32,6 +32,7 @@ LETTERS = 11  # of a title in an inch, at 11 points
 
 Draw = Callable[[Axes], None]
 Panels = dict[str, Draw]
+Images = tuple[Image, ...]  # of the channels
 
 
 def map_figure(
@@ -42,15 +43,17 @@ def map_figure(
     With a truth it has four panels: truth, map, where it measured, error.  Without one three: map,
     where it measured, and the error that the agent expected as the scan went on (the values'
     histogram where it expected none).  Row 0 is on top and column 0 on the left, as in an image,
-    whatever the direction of the motors, which the axes tell.
+    whatever the direction of the motors, which the axes tell.  Of several channels each has its own
+    map, truth and error, in the same figure.
 
     Parameters
     ----------
     summary : RunSummary
         Of a run with at least one usable value.
-    truth : (M, N) array, optional
-        What an endless scan would have read, in the units of the values, finite.
-    reconstruction : (M, N) array, optional
+    truth : (M, N) or (C, M, N) array, optional
+        What an endless scan would have read, in the units of the values, finite; of several
+        channels for each.
+    reconstruction : (M, N) or (C, M, N) array, optional
         The map to draw, finite; inverse-distance weighting of the values by default.
 
     Raises
@@ -58,20 +61,20 @@ def map_figure(
     ValueError
         If nothing was measured, or an image does not fit the grid.
     """
-    if reconstruction is None:
-        reconstruction = inverse_distance(summary.scan)
-    image = checked_image("reconstruction", reconstruction, summary)
-    reference = None if truth is None else checked_image("truth", truth, summary)
+    images = reconstructions(summary)
+    if reconstruction is not None:
+        images = checked_images("reconstruction", reconstruction, summary)
+    truths = () if truth is None else checked_images("truth", truth, summary)
     frame = MapFrame.of(summary)
-    panels = map_panels(summary, frame, image, reference)
-    if reference is None:
-        panels |= _last_panel(summary)
     size = map_size(frame.ratio)
-    plot = (max(size[0], NARROWEST), float(np.clip(size[1], LOWEST, TALLEST)))
-    layout = arrange([size] * 4 if reference is not None else [size, size, plot])
+    panels = map_panels(summary, frame, images, truths)
+    sizes = [size] * len(panels)
+    if not truths:
+        panels |= _last_panel(summary)
+        sizes.append((max(size[0], NARROWEST), float(np.clip(size[1], LOWEST, TALLEST))))
     dpi = dots_per_inch(summary, size)
     with style.context(["default", STYLE]):
-        return draw_panels(panels, layout, _title(summary, image, reference), dpi)
+        return draw_panels(panels, arrange(sizes), _title(summary, images, truths), dpi)
 
 
 def save_map(
@@ -85,35 +88,45 @@ def save_map(
     figure.savefig(os.fspath(path), dpi=figure.dpi, facecolor="white")
 
 
-def checked_image(name: str, image: ArrayLike, summary: RunSummary) -> Image:
-    """Convert an image that came from outside, (M, N) and finite."""
+def reconstructions(summary: RunSummary) -> Images:
+    """Give the inverse-distance map of each channel."""
+    return tuple(channel.reconstruct() for channel in summary.channels)
+
+
+def checked_images(name: str, image: ArrayLike, summary: RunSummary) -> Images:
+    """Convert what came from outside, finite: (M, N), of several channels (C, M, N)."""
     array = np.asarray(image, dtype=np.float64)
-    if array.shape != summary.grid.shape or not np.isfinite(array).all():
-        rows, columns = summary.grid.shape
+    channels, size = len(summary.channels), summary.grid.shape
+    if channels == 1 and array.ndim == 2:
+        array = array[None]
+    if array.shape != (channels, *size) or not np.isfinite(array).all():
+        wanted = f"{size[0]} x {size[1]} finite values, as the run's grid"
+        if channels > 1:
+            wanted += f", for each of its {channels} channels"
         raise ValueError(
-            f"the {name} must be {rows} x {columns} finite values, as the run's grid, but an "
-            f"array of shape {array.shape} with {(~np.isfinite(array)).sum()} NaN or inf came"
+            f"the {name} must be {wanted}, but an array of shape {np.shape(image)} with "
+            f"{(~np.isfinite(array)).sum()} NaN or inf came"
         )
-    return array
+    return tuple(array)
 
 
-def map_panels(summary: RunSummary, frame: MapFrame, image: Image, truth: Image | None) -> Panels:
-    """Draw the map and where it measured; with a truth that and the error, too."""
-    label = with_units(summary.key, summary.units)
-    limits = Limits.of(image if truth is None else truth)
-    shown = partial(draw_map, frame=frame, limits=limits, label=label)
-    panels: Panels = {
-        "Reconstruction": partial(shown, image=image, bar=truth is None),
-        "Where it measured": partial(draw_order, summary=summary, frame=frame),
-    }
-    if truth is None:
-        return panels
-    error = partial(draw_error, error=image - truth, frame=frame, label=label)
-    return {
-        "Truth": partial(shown, image=truth, bar=True),
-        **panels,
-        "Reconstruction − truth": error,
-    }
+def map_panels(summary: RunSummary, frame: MapFrame, images: Images, truths: Images) -> Panels:
+    """Draw each channel's map, and where it measured; with truths these and the errors, too."""
+    panels, where = Panels(), partial(draw_order, summary=summary, frame=frame)
+    for k, (channel, image) in enumerate(zip(summary.channels, images, strict=True)):
+        name = partial(titled, channel=channel, summary=summary)
+        label = with_units(channel.key, channel.units)
+        limits = Limits.of(truths[k] if truths else image)
+        shown = partial(draw_map, frame=frame, limits=limits, label=label)
+        if truths:
+            panels[name("Truth")] = partial(shown, image=truths[k], bar=True)
+        panels[name("Reconstruction")] = partial(shown, image=image, bar=not truths)
+        if not summary.further:
+            panels["Where it measured"] = where
+        if truths:
+            error = partial(draw_error, error=image - truths[k], frame=frame, label=label)
+            panels[name("Reconstruction − truth")] = error
+    return panels | {"Where it measured": where}  # of several channels below the rows of all
 
 
 def _last_panel(summary: RunSummary) -> Panels:
@@ -141,17 +154,19 @@ def draw_panels(
     return figure
 
 
-def _title(summary: RunSummary, image: Image, truth: Image | None) -> str:
+def _title(summary: RunSummary, images: Images, truths: Images) -> str:
     points = len(summary.scan.values)
     parts = [
         summary.agent,
         f"{points:,} point{'s' * (points != 1)} ({100 * summary.scan.coverage:.3g} %)",
     ]
-    if truth is not None:
+    if truths:
         from .quality import nrmse, ssim  # heavy, and not needed where there is no truth
 
-        scores = {"NRMSE": nrmse(truth, image), "SSIM": ssim(truth, image)}
-        parts += [f"{name} {score:.3f}" for name, score in scores.items() if np.isfinite(score)]
+        for name, score in (("NRMSE", nrmse), ("SSIM", ssim)):
+            found = np.array([*map(score, truths, images)])
+            if np.isfinite(found).any():
+                parts.append(f"{name} {', '.join(f'{each:.3f}' for each in found)}")
     return " · ".join(parts)
 
 

@@ -17,6 +17,8 @@ NARROWEST, LOWEST, TALLEST = 2.2, 1.7, 3.2
 """Inches that a plot needs which is no map, and a title."""
 SHAPE = 1.25
 """Width over height that a whole figure should come near to."""
+FEW, EMPTY = 4, 0.2
+"""Panels that fill their rows; what an empty place of more counts for, as the shape's log does."""
 
 Box = tuple[float, float, float, float]
 
@@ -47,7 +49,9 @@ def map_size(ratio: float) -> tuple[float, float]:
 def arrange(
     sizes: Sequence[tuple[float, float]], header: float = HEADER, shape: float = SHAPE
 ) -> Layout:
-    """Lay panels out in equal rows, so that the figure comes nearest to a page's shape.
+    """Lay panels out in rows, so that the figure comes nearest to a page's shape.
+
+    Places may stay empty, at the end of the last row, from five panels on.
 
     Parameters
     ----------
@@ -58,13 +62,18 @@ def arrange(
     shape : float
         Width over height that the page has.
     """
-    columns = [n for n in range(1, len(sizes) + 1) if len(sizes) % n == 0]
-    layouts = [_rows_of(n, sizes, header) for n in columns]
-    return min(layouts, key=lambda each: abs(math.log(each.width / each.height / shape)))
+    num = len(sizes)
+    empty = {n: -num % n for n in range(1, num + 1) if num > FEW or num % n == 0}
+
+    def amiss(columns: int) -> float:
+        layout = _rows_of(columns, sizes, header)
+        return abs(math.log(layout.width / layout.height / shape)) + EMPTY * empty[columns]
+
+    return _rows_of(min(empty, key=amiss), sizes, header)
 
 
 def _rows_of(columns: int, sizes: Sequence[tuple[float, float]], header: float) -> Layout:
-    rows = len(sizes) // columns
+    rows = -(-len(sizes) // columns)
     widths = [max(NARROWEST, *(w for w, _ in sizes[c::columns])) for c in range(columns)]
     heights = [max(h for _, h in sizes[r * columns : (r + 1) * columns]) for r in range(rows)]
     width = sum(widths) + columns * (LEFT + RIGHT)

@@ -19,7 +19,7 @@ from .live_panels import (
     draw_scores,
 )
 from .live_scan import LiveView
-from .panels import STYLE, Limits, MapFrame, draw_histogram, draw_map, with_units
+from .panels import STYLE, Limits, MapFrame, draw_histogram, draw_map, titled, with_units
 
 WIDE = 1.6  # width over height of a usual screen
 DPI = 100.0
@@ -41,39 +41,51 @@ def live_figure(view: LiveView, shape: float = WIDE, figure: Figure | None = Non
     with style.context(["default", STYLE]):
         panels = panels_of(view, frame)
         title = _title(view)
-        layout = live_layout(frame, shape)
+        layout = live_layout(view, shape)
         if len(title) > LETTERS * layout.width:
-            layout = live_layout(frame, shape, lines=2)
+            layout = live_layout(view, shape, lines=2)
         return draw_panels(panels, layout, title, DPI, figure)
 
 
-def live_layout(frame: MapFrame, shape: float, lines: int = 1) -> Layout:
-    """Where the six panels lie, three maps and three charts, below a title of so many lines."""
-    return arrange(panel_sizes(frame), header=lines * HEADER, shape=shape)
+def live_layout(view: LiveView, shape: float, lines: int = 1) -> Layout:
+    """Where the panels lie, maps and then charts, below a title of so many lines."""
+    return arrange(panel_sizes(view), header=lines * HEADER, shape=shape)
 
 
-def panel_sizes(frame: MapFrame) -> list[tuple[float, float]]:
-    """Width and height of each of the six panels, inches."""
-    size = map_size(frame.ratio)
+def num_maps(view: LiveView) -> int:
+    """How many of the panels are maps, which come first: two of each channel, and the path."""
+    return 2 * len(view.images) + 1
+
+
+def panel_sizes(view: LiveView) -> list[tuple[float, float]]:
+    """Width and height of each panel, inches."""
+    size = map_size(MapFrame.of(view.summary).ratio)
     chart = (max(size[0], NARROWEST), float(np.clip(size[1], LOWEST, TALLEST)))
-    return [size] * 3 + [chart] * 3
+    return [size] * num_maps(view) + [chart] * 3
 
 
 def panels_of(view: LiveView, frame: MapFrame) -> Panels:
-    """Draw the six panels, by title: three maps, then three charts."""
+    """Draw the panels, by title: maps of each channel, the path, then three charts."""
     summary = view.summary
-    label = with_units(summary.key, summary.units)
-    limits = Limits.of(view.image)
-    panels: Panels = {
-        "Reconstruction": partial(
-            draw_map, image=view.image, frame=frame, limits=limits, label=label, bar=True
-        ),
-        "Expected error": partial(draw_error_map, error=view.error, frame=frame, label=label),
-        "Path": partial(draw_path, view=view, frame=frame),
-        "Error": partial(draw_estimate, view=view),
-    }
+    panels: Panels = {}
+    for channel, image, error in zip(summary.channels, view.images, view.errors, strict=True):
+        label = with_units(channel.key, channel.units)
+        panels[titled("Reconstruction", channel, summary)] = partial(
+            draw_map,
+            image=image,
+            frame=frame,
+            limits=Limits.of(image),
+            label=label,
+            bar=True,
+        )
+        panels[titled("Expected error", channel, summary)] = partial(
+            draw_error_map, error=error, frame=frame, label=label
+        )
+    panels["Path"] = partial(draw_path, view=view, frame=frame)
+    panels["Error"] = partial(draw_estimate, view=view)
     if view.batch is None:
-        panels["Measured values"] = partial(draw_histogram, summary=summary, label=label)
+        first = with_units(summary.key, summary.units)
+        panels["Measured values"] = partial(draw_histogram, summary=summary, label=first)
     else:
         title = f"Why batch {view.batch.decision.number}"
         panels[title] = partial(draw_scores, batch=view.batch, measured=summary.scan.mask)

@@ -9,7 +9,7 @@ from matplotlib import style
 
 from .figure import Draw, draw_panels
 from .layout import LEFT, RIGHT, Layout
-from .live_figure import panel_sizes, panels_of
+from .live_figure import num_maps, panel_sizes, panels_of
 from .live_scan import LiveView
 from .panels import STYLE, MapFrame, with_units
 
@@ -17,7 +17,6 @@ DPI = 144.0  # half again a CSS pixel's, for sharp screens
 SHOWN = 1.5  # dots of the image to a CSS pixel
 SMALLER = 0.85  # than in a figure, so that the letters of a panel are larger
 TOP, BOTTOM, BESIDE = 0.35, 0.5, 0.2  # inches around a panel; beside a chart, which has no bar
-MAPS = 3  # of the panels, which come first
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,15 @@ class PanelImage:
 
 
 def panel_images(view: LiveView) -> list[PanelImage]:
-    """Draw a run's six panels as it stands, three maps and three charts."""
+    """Draw a run's panels as it stands, maps and then charts."""
     frame = MapFrame.of(view.summary)
     told = _alternatives(view)
     with style.context(["default", STYLE]):
         panels = panels_of(view, frame).items()
         return [
-            _image(title, alt, draw, _layout(*size, chart=k >= MAPS))
+            _image(title, alt, draw, _layout(*size, chart=k >= num_maps(view)))
             for k, ((title, draw), size, alt) in enumerate(
-                zip(panels, panel_sizes(frame), told, strict=True)
+                zip(panels, panel_sizes(view), told, strict=True)
             )
         ]
 
@@ -73,19 +72,24 @@ def _image(title: str, alt: str, draw: Draw, layout: Layout) -> PanelImage:
 
 def _alternatives(view: LiveView) -> list[str]:
     """The panels in words."""
-    summary, image = view.summary, view.image
+    summary = view.summary
     rows, columns = summary.grid.shape
-    reading = with_units(summary.key, summary.units)
     points, error = len(summary.scan.values), view.curve[-1, 1] if len(view.curve) else float("nan")
+    maps: list[str] = []
+    for channel, image, wrong in zip(summary.channels, view.images, view.errors, strict=True):
+        reading = with_units(channel.key, channel.units)
+        maps += [
+            f"Map of {reading}, {rows} by {columns} pixels, from {image.min():.4g} to "
+            f"{image.max():.4g}, reconstructed from {points:,} points",
+            f"Map of the expected error of {reading}, at most {wrong.max():.4g}",
+        ]
     return [
-        f"Map of {reading}, {rows} by {columns} pixels, from {image.min():.4g} to "
-        f"{image.max():.4g}, reconstructed from {points:,} points",
-        f"Map of the expected error of {reading}, at most {view.error.max():.4g}",
+        *maps,
         f"Map of the {points:,} measured pixels by their order, with the latest and the next way",
         f"Expected NRMSE against points measured, {error:.4g} by now",
         "Why the present batch was chosen: the expected gain of each target"
         if view.batch
-        else f"Histogram of the measured values of {reading}",
+        else f"Histogram of the measured values of {with_units(summary.key, summary.units)}",
         f"Ring current against time, {view.current[-1]:.4g} {view.current_units} by now"
         if view.current.size
         else "Points measured against time",

@@ -23,7 +23,6 @@ from matplotlib.figure import Figure
 from ..storage import decode_line
 from .live_figure import DPI, live_figure, live_layout
 from .live_scan import LiveScan, LiveView
-from .panels import MapFrame
 
 NICE = 10  # the scan goes before
 REST = 4  # times as long as a drawing took, before the next
@@ -115,7 +114,7 @@ class Easel:
 def _open_window(view: LiveView, shape: float) -> Figure:
     from matplotlib import pyplot
 
-    layout = live_layout(MapFrame.of(view.summary), shape)
+    layout = live_layout(view, shape)
     figure = pyplot.figure("skysteer", (layout.width, layout.height), DPI)
     pyplot.show(block=False)
     return figure

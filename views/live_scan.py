@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agent import INTERVENTIONS, CountedTime, EventReader, ScanGrid, scanned_grid, steering_key
+from ..agent import INTERVENTIONS, CountedTime, EventReader, ScanGrid, scanned_grid, steering_keys
 from ..models import ErrorMap, SparseScan
 from .interventions import InterventionPoint, intervention_of
 from .summary import (
@@ -54,9 +54,9 @@ class LiveView:
     ----------
     summary : RunSummary
         As far as the run went.
-    image : (M, N) ndarray of float64
-        Inverse-distance map, in the units of the values.
-    error : (M, N) ndarray of float64
+    images : tuple of (M, N) ndarray of float64
+        Inverse-distance map of each channel, in the units of its values.
+    errors : tuple of (M, N) ndarray of float64
         Error expected of it from the residuals of the measured pixels, in the same units.
     batch : Batch or None
         None where no agent steers.
@@ -68,8 +68,8 @@ class LiveView:
     """
 
     summary: RunSummary
-    image: Image
-    error: Image
+    images: tuple[Image, ...]
+    errors: tuple[Image, ...]
     batch: Batch | None
     curve: NDArray[np.float64]
     current: NDArray[np.float64]
@@ -133,8 +133,8 @@ class LiveScan:
         self._follow(summary.scan)
         return LiveView(
             summary,
-            self._map.image,
-            np.sqrt(self._map.squared_error),
+            tuple(channel.estimates for channel in self._map.channels),
+            tuple(np.sqrt(channel.squared_error) for channel in self._map.channels),
             self.batch,
             self._curve(),
             np.array(list(self._currents.values())),
@@ -162,6 +162,7 @@ class LiveScan:
             seconds=active_seconds(self.start, self._last),
             stop_reason=self._reason(),
             interventions=tuple(self._interventions.values()),
+            further=tuple((key, units_of(self._descriptors, key)) for key in reader.keys[1:]),
         )
 
     def _describe(self, doc: Mapping[str, Any]) -> None:
@@ -176,7 +177,7 @@ class LiveScan:
     def _new_reader(self, descriptors: Sequence[Mapping[str, Any]]) -> EventReader:
         counted = CountedTime.of(self.start.get("skysteer") or {})
         return EventReader(
-            self.grid, steering_key(self.start, descriptors), PRIMARY, counted=counted
+            self.grid, steering_keys(self.start, descriptors), PRIMARY, counted=counted
         )
 
     def _hear(self, doc: Mapping[str, Any]) -> None:
@@ -188,8 +189,9 @@ class LiveScan:
             x, y = (float(data[axis.name]) for axis in (self.grid.fast, self.grid.slow))
             number = doc["seq_num"]
             self._points[number] = MeasuredPoint(
-                number, entry.row, entry.column, x, y, entry.value, float(doc["time"])
-            )
+                number, entry.row, entry.column, x, y, entry.value, float(doc["time"]),
+                entry.exposure, entry.others,
+            )  # fmt: skip
             if self._current_key in data:
                 self._currents[number] = float(data[self._current_key])
         elif stream == DECISIONS:
@@ -215,7 +217,7 @@ class LiveScan:
         known = max((n for n in self._errors if n < now), default=0)
         for n in np.unique(np.linspace(known, now, MOMENTS + 1).astype(int)[1:]):
             if n:
-                self._map.update(SparseScan(scan.shape, scan.pixels[:n], scan.values[:n]))
+                self._map.update(scan.first(n))
                 self._errors[int(n)] = self._map.expected_nrmse
 
     def _curve(self) -> NDArray[np.float64]:

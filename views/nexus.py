@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..models import ErrorMap, inverse_distance
+from ..models import ErrorMap
 from .provenance import python_call, versions
 from .summary import DecisionPoint, RunSummary
 
@@ -22,6 +22,8 @@ def write_nexus(path: str | os.PathLike[str], summary: RunSummary) -> None:
 
     ``/entry/map`` is an NXdata of (M, N): the ``reconstruction``, its ``expected_error``, and
     ``order``, the place of each measured pixel in the run, from 1, 0 where none was measured.
+    Further channels are ``reconstruction_2``, ``expected_error_2``, and among the points
+    ``value_2``, and so on.
     ``/entry/points`` is an NXdata of (P,): each event as it was read, a scatter plot.
     ``/entry/decisions`` has a column for each field of `DecisionPoint`, and
     ``/entry/provenance`` the start and the stop document, and the call that does it again.
@@ -47,7 +49,7 @@ def write_nexus(path: str | os.PathLike[str], summary: RunSummary) -> None:
     with h5py.File(path, "w") as file:
         file.attrs.update(NX_class="NXroot", default="entry", creator="skysteer")
         entry = _group(file, "entry", "NXentry", default="map")
-        entry["title"] = f"{summary.key} by {summary.agent}"
+        entry["title"] = f"{summary.keys} by {summary.agent}"
         entry["entry_identifier"] = str(summary.start["uid"])
         entry["start_time"] = _iso(summary.start["time"])
         entry["end_time"] = _iso(summary.start["time"] + summary.seconds)
@@ -61,25 +63,9 @@ def write_nexus(path: str | os.PathLike[str], summary: RunSummary) -> None:
 
 def _map(entry: h5py.Group, summary: RunSummary) -> None:
     """The grid's picture, as arrays of rows and columns."""
-    names = axis_names(summary)
-    data = _group(
-        entry,
-        "map",
-        "NXdata",
-        signal="reconstruction",
-        axes=names,
-        auxiliary_signals=["expected_error", "order"],
-    )
-    error_map = ErrorMap(summary.grid.shape)
-    error_map.update(summary.scan)
-    order = np.zeros(summary.grid.shape, dtype=np.int32)
-    order[tuple(summary.scan.pixels.T)] = np.arange(1, len(summary.scan.values) + 1)
-    image, error = inverse_distance(summary.scan), np.sqrt(error_map.squared_error)
-    images: dict[str, tuple[Any, str, str]] = {
-        "reconstruction": (image, summary.units, f"{summary.key}, reconstructed"),
-        "expected_error": (error, summary.units, "expected error"),
-        "order": (order, "", "order of measurement, 0 where not measured"),
-    }
+    names, images = axis_names(summary), _images(summary)
+    signal, *further = images
+    data = _group(entry, "map", "NXdata", signal=signal, axes=names, auxiliary_signals=further)
     for name, (values, units, text) in images.items():
         stored = _column(data, name, values, units, text, compression="gzip", shuffle=True)
         stored.attrs["interpretation"] = "image"
@@ -89,13 +75,31 @@ def _map(entry: h5py.Group, summary: RunSummary) -> None:
         data.attrs[f"{name}_indices"] = k
 
 
+def _images(summary: RunSummary) -> dict[str, tuple[Any, str, str]]:
+    """Values, units and description of each image, by name; the signal first."""
+    error_map = ErrorMap(summary.grid.shape)
+    error_map.update(summary.scan)
+    images: dict[str, tuple[Any, str, str]] = {}
+    for k, (channel, known) in enumerate(zip(summary.channels, error_map.channels, strict=True)):
+        image, error = channel.reconstruct(), np.sqrt(known.squared_error)
+        said = f"{channel.key}, reconstructed"
+        images[numbered("reconstruction", k)] = image, channel.units, said
+        said = f"{channel.key}, expected error" if k else "expected error"
+        images[numbered("expected_error", k)] = error, channel.units, said
+    order = np.zeros(summary.grid.shape, dtype=np.int32)
+    order[tuple(summary.scan.pixels.T)] = np.arange(1, len(summary.scan.values) + 1)
+    return images | {"order": (order, "", "order of measurement, 0 where not measured")}
+
+
 def _points(entry: h5py.Group, summary: RunSummary) -> None:
     """Each event, at the place that was read back."""
     slow, fast = axis_names(summary)
     data = _group(entry, "points", "NXdata", signal="value", axes=[fast, slow])
     slow_units, fast_units = summary.axis_units
     events = summary.events
-    _column(data, "value", [e.value for e in events], summary.units, summary.key)
+    read = np.array([(e.value, *e.others) for e in events])
+    for k, channel in enumerate(summary.channels):
+        _column(data, numbered("value", k), read[:, k], channel.units, channel.key)
     _column(data, fast, [e.x for e in events], fast_units, summary.grid.fast.name)
     _column(data, slow, [e.y for e in events], slow_units, summary.grid.slow.name)
     _column(data, "row", [e.row for e in events], "", "row of the map, -1 off the grid")
@@ -137,7 +141,9 @@ def _provenance(entry: h5py.Group, summary: RunSummary) -> None:
 
 def axis_names(summary: RunSummary) -> tuple[str, str]:
     """Names of the slow and of the fast axis as NeXus allows them, other than the fields'."""
-    taken = {"value", "row", "column", "time", "order", "reconstruction", "expected_error"}
+    taken = {"row", "column", "time", "order"}
+    for k in range(len(summary.channels)):
+        taken |= {numbered(name, k) for name in ("value", "reconstruction", "expected_error")}
     slow, fast = (
         re.sub(r"\W", "_", axis.name, flags=re.ASCII)
         for axis in (summary.grid.slow, summary.grid.fast)
@@ -145,6 +151,11 @@ def axis_names(summary: RunSummary) -> tuple[str, str]:
     if slow == fast or {slow, fast} & taken:
         return f"slow_{slow}", f"fast_{fast}"
     return slow, fast
+
+
+def numbered(name: str, channel: int) -> str:
+    """Name of what a channel has, by its number from 0: the first one's has none."""
+    return f"{name}_{channel + 1}" if channel else name
 
 
 def _group(parent: h5py.Group, name: str, kind: str, **attributes: Any) -> h5py.Group:

@@ -20,7 +20,7 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import NDArray
 
 from .layout import RIGHT
-from .summary import DecisionPoint, Image, RunSummary
+from .summary import Channel, DecisionPoint, Image, RunSummary
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -130,6 +130,11 @@ def with_units(name: str, units: str) -> str:
     return f"{name} ({pretty(units)})" if units else name
 
 
+def titled(name: str, channel: Channel, summary: RunSummary) -> str:
+    """A panel's title, which names the channel where there are several."""
+    return f"{name}: {channel.key}" if summary.further else name
+
+
 def pretty(units: str) -> str:
     """Units as they are printed."""
     return {"um": "µm", "deg": "°"}.get(units, units)
@@ -175,7 +180,7 @@ def draw_order(axes: Axes, summary: RunSummary, *, frame: MapFrame) -> None:
             vmax=limits.high,
         )
     tick(colour_bar(axes, drawn, "order", "neither"), whole=True)
-    failed = [(e.x, e.y) for e in summary.events if e.row >= 0 and not np.isfinite(e.value)]
+    failed = [(e.x, e.y) for e in summary.events if e.row >= 0 and not e.usable]
     if failed:
         x, y = zip(*failed, strict=True)
         axes.plot(x, y, "x", color=INK, markersize=3, markeredgewidth=0.6, label="no usable value")

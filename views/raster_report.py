@@ -16,8 +16,9 @@ def against_raster(summary: RunSummary, image: Image, truth: Image | None) -> li
     raster = raster_of_same_time(summary, truth)
     if raster is None:
         return []
+    of = f", {summary.key}" if summary.further else ""
     parts = [
-        element("h2", "Against a raster of the same time"),
+        element("h2", f"Against a raster of the same time{of}"),
         element("p", compare_with_raster(summary)),
         element("p", _as_a_raster(summary, raster)),
     ]

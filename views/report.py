@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ..agent import path_length
-from ..models import inverse_distance
 from .charts import (
     decision_chart,
     density_chart,
@@ -22,9 +21,10 @@ from .charts import (
     spacing_chart,
     uncertainty_figures,
 )
-from .figure import checked_image
+from .figure import Images, checked_images, reconstructions
 from .interventions import gathered
 from .page import Picture, element, facts, figure, page, settings_table, table, title_of
+from .panels import titled
 from .provenance import command_line, moment, python_call, settings
 from .quality import nrmse, quality_curve, ssim
 from .raster_report import against_raster, duration
@@ -42,9 +42,10 @@ def write_report(
         The file, written anew.
     summary : RunSummary
         Also of a run that was cut off, or that measured nothing.
-    truth : (M, N) array, optional
-        What an endless scan would have read, in the units of the values, finite: with it the
-        report tells how near the map came, without it how the map settled.
+    truth : (M, N) or (C, M, N) array, optional
+        What an endless scan would have read, in the units of the values, finite, of several
+        channels for each: with it the report tells how near the map came, without it how the map
+        settled.
 
     Raises
     ------
@@ -55,16 +56,16 @@ def write_report(
     --------
     ``write_report("run.html", summarize(read_run("runs").documents()))``
     """
-    reference = None if truth is None else checked_image("truth", truth, summary)
-    title = f"Scan of {summary.key} by {summary.agent}"
+    truths = () if truth is None else checked_images("truth", truth, summary)
+    title = f"Scan of {summary.keys} by {summary.agent}"
     lead = f"{moment(summary.start['time'])} · run {summary.start['uid']} · {summary.stop_reason}"
     parts = [element("h1", title), element("p", lead, "meta")]
     if summary.stop is None or summary.stop["exit_status"] != "success":
         parts.append(element("p", f"This run did not end well: {summary.stop_reason}.", "warn"))
     if len(summary.scan.values):
-        image = inverse_distance(summary.scan)
-        parts += _map(summary, image, reference)
-        parts += against_raster(summary, image, reference)
+        images = reconstructions(summary)
+        parts += _map(summary, images, truths)
+        parts += against_raster(summary, images[0], truths[0] if truths else None)
         parts += _spread(summary)
     else:
         parts.append(element("p", "No usable value was measured, so there is no map.", "warn"))
@@ -72,32 +73,38 @@ def write_report(
     Path(path).write_text(page(title, parts), encoding="utf-8", newline="\n")
 
 
-def _map(summary: RunSummary, image: Image, truth: Image | None) -> list[str]:
-    """Key figures and the map."""
+def _map(summary: RunSummary, images: Images, truths: Images) -> list[str]:
+    """Key figures and the maps."""
     count = len(summary.scan.values)
     known = {"points": f"{count:,}", "coverage": f"{100 * summary.scan.coverage:.3g} %"}
-    if truth is not None:
+    for channel, image, truth in zip(
+        summary.channels, images, truths, strict=False
+    ):  # no truths, none
         scores = {"NRMSE": nrmse(truth, image), "SSIM": ssim(truth, image)}
-        known |= {name: f"{score:.4f}" for name, score in scores.items() if np.isfinite(score)}
+        known |= {
+            titled(name, channel, summary): f"{score:.4f}"
+            for name, score in scores.items()
+            if np.isfinite(score)
+        }
     known |= {"duration": duration(summary.seconds)}
     shown = "Reconstruction (inverse-distance weighting of the 10 nearest measured pixels)"
     caption = f"{shown}, and where it measured, by order. Row 0 is on top."
-    if truth is not None:
+    if truths:
         caption = f"Truth; {shown.lower()}; where it measured, by order; error. Row 0 is on top."
-    alt = f"Map of {summary.key} from {count} points, and the places measured: "
-    drawn = map_figures(summary, image, truth)
+    alt = f"Map of {summary.keys} from {count} points, and the places measured: "
+    drawn = map_figures(summary, images, truths)
     return [
         facts(known),
         element("h2", "Map"),
         figure(caption, [Picture(each, alt + title_of(each), photo=True) for each in drawn]),
         *_uncertainty(summary),
-        *_course(summary, image, truth),
+        *_course(summary, images[0], truths[0] if truths else None),
     ]
 
 
 def _uncertainty(summary: RunSummary) -> list[str]:
     """How sure the map is where, and the way that the stage went."""
-    alt = f"Map of the error expected of {summary.key}, and the way through the pixels: "
+    alt = f"Map of the error expected of {summary.keys}, and the way through the pixels: "
     drawn = uncertainty_figures(summary)
     caption = (
         "Error expected of each pixel, from how well the measured ones are told by their "
@@ -130,6 +137,8 @@ def _course(summary: RunSummary, image: Image, truth: Image | None) -> list[str]
             caption += ", and structural similarity in the truth's range"
             charts.append(Picture(similarity_chart(curve), "SSIM by points measured"))
         caption += f". Reconstructed at {len(curve.points)} moments from the points in their order."
+    if summary.further:
+        caption = f"Of {summary.key}, the first channel. {caption}"
     return [element("h2", "Error against coverage"), figure(caption, charts)]
 
 
@@ -217,7 +226,7 @@ def _remarks(summary: RunSummary) -> list[str]:
         again = f", and {times[note] - 1} times more" if times[note] > 1 else ""
         said.append(f"Decision {number}{again}: {note}.")
     off = sum(event.row < 0 for event in summary.events)
-    unusable = sum(not np.isfinite(event.value) for event in summary.events)
+    unusable = sum(not event.usable for event in summary.events)
     if off:
         said.append(f"{off} of {len(summary.events)} points lay off the grid.")
     if unusable:

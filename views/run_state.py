@@ -57,7 +57,7 @@ def page_state(run: FollowedRun | None, *, mailbox: bool) -> dict[str, Any]:
     can_be_told = mailbox and run.live
     return {
         "uid": summary.start["uid"],
-        "title": f"Scan of {summary.key} by {summary.agent}",
+        "title": f"Scan of {summary.keys} by {summary.agent}",
         "state": state,
         "words": words,
         "facts": _facts(summary),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,9 @@ from ..agent import (
     Observations,
     ScanGrid,
     scanned_grid,
-    steering_key,
+    steering_keys,
 )
-from ..models import SparseScan
+from ..models import SparseScan, inverse_distance
 from ..storage import last_wins
 from .interventions import InterventionPoint, intervention_of
 
@@ -46,6 +47,8 @@ class MeasuredPoint:
         When the event was read, seconds since 1970.
     exposure : float
         How long it was counted, in nominal dwells, where the scan chooses its dwell.
+    others : tuple of float
+        The readings of the further channels, where several steer together.
     """
 
     seq_num: int
@@ -56,6 +59,35 @@ class MeasuredPoint:
     value: float
     time: float
     exposure: float = 1.0
+    others: tuple[float, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether any channel gave a number."""
+        return any(map(math.isfinite, (self.value, *self.others)))
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One of the readings that are mapped.
+
+    Attributes
+    ----------
+    key : str
+        Its data key.
+    units : str
+        Its units; empty where the documents give none.
+    scan : SparseScan
+        Its usable values, one a pixel, in the order measured.
+    """
+
+    key: str
+    units: str
+    scan: SparseScan
+
+    def reconstruct(self) -> Image:
+        """(M, N) inverse-distance map."""
+        return inverse_distance(self.scan)
 
 
 @dataclass(frozen=True)
@@ -117,7 +149,7 @@ class RunSummary:
         Its stop document; None of a run that was cut off.
     grid : ScanGrid
     key : str
-        Data key of the steering reading.
+        Data key of the steering reading; of several the first one's.
     units : str
         Its units; empty where the documents give none.
     axis_units : (2,) tuple of str
@@ -135,6 +167,8 @@ class RunSummary:
         Why the run ended, as far as the documents tell.
     interventions : tuple of InterventionPoint
         What people said and rules did, in order.
+    further : tuple of (key, units)
+        Data keys and units of the further channels, where several steer together.
     """
 
     start: Mapping[str, Any]
@@ -149,6 +183,22 @@ class RunSummary:
     seconds: float
     stop_reason: str
     interventions: tuple[InterventionPoint, ...] = ()
+    further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Every reading that is mapped, the first one first."""
+        named = ((self.key, self.units), *self.further)
+        if not len(self.scan.values):  # a scan of nothing does not know its channels
+            return tuple(Channel(*each, self.scan) for each in named)
+        return tuple(
+            Channel(*each, scan) for each, scan in zip(named, self.scan.channels, strict=True)
+        )
+
+    @property
+    def keys(self) -> str:
+        """Their data keys, as a title has them."""
+        return ", ".join(channel.key for channel in self.channels)
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -212,18 +262,18 @@ def summarize(documents: Documents) -> RunSummary:
     start, stop = starts[0], next((doc for name, doc in once if name == "stop"), None)
     streams = {doc["uid"]: doc["name"] for name, doc in once if name == "descriptor"}
     descriptors = [doc for name, doc in once if name == "descriptor" and doc["name"] == PRIMARY]
-    grid, key = scanned_grid(start), steering_key(start, descriptors)
+    grid, keys = scanned_grid(start), steering_keys(start, descriptors)
     events = _events(once, streams, PRIMARY)
     counted = CountedTime.of(start.get("skysteer") or {})
-    measured = _measured(EventReader(grid, key, PRIMARY, counted=counted), descriptors, events)
+    measured = _measured(EventReader(grid, keys, PRIMARY, counted=counted), descriptors, events)
     _check_on_grid(start, grid, measured)
     decisions = tuple(decision_of(doc["data"]) for doc in _events(once, streams, DECISIONS))
     return RunSummary(
         start=start,
         stop=stop,
         grid=grid,
-        key=key,
-        units=units_of(descriptors, key),
+        key=keys[0],
+        units=units_of(descriptors, keys[0]),
         axis_units=(units_of(descriptors, grid.slow.name), units_of(descriptors, grid.fast.name)),
         events=measured,
         decisions=decisions,
@@ -231,6 +281,7 @@ def summarize(documents: Documents) -> RunSummary:
         seconds=active_seconds(start, max(doc.get("time", 0.0) for _, doc in once)),
         stop_reason=stop_reason_of(stop, decisions),
         interventions=tuple(intervention_of(doc) for doc in _events(once, streams, INTERVENTIONS)),
+        further=tuple((key, units_of(descriptors, key)) for key in keys[1:]),
     )
 
 
@@ -245,7 +296,7 @@ def _events(
 
 
 def _observations(measured: Sequence[MeasuredPoint], *, adds: bool) -> Observations:
-    log = (Observation(e.seq_num, e.row, e.column, e.value, (), e.exposure) for e in measured)
+    log = (Observation(e.seq_num, e.row, e.column, e.value, e.others, e.exposure) for e in measured)
     return Observations(log, adds=adds)
 
 
@@ -270,6 +321,7 @@ def _measured(
             entry.value,
             float(event["time"]),
             entry.exposure,
+            entry.others,
         )
         for entry, event in zip(reader.observations.log, events, strict=True)
     )

@@ -33,8 +33,8 @@ def view_of(summary_of):
         free = np.argwhere(~summary.scan.mask)[:3]
         fields = {
             "summary": summary,
-            "image": np.add.outer(np.arange(shape[0]), np.arange(shape[1])) * 1e4,
-            "error": error,
+            "images": (np.add.outer(np.arange(shape[0]), np.arange(shape[1])) * 1e4,),
+            "errors": (error,),
             "batch": Batch(decision, free, np.array([4.0, 1.0, 2.0])[: len(free)])
             if agent
             else None,

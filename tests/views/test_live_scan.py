@@ -45,17 +45,18 @@ def test_what_is_shown_is_what_the_documents_sum_up_to_however_often_one_looks(a
         summary.axis_units,
     )
     assert view.summary.stop_reason == summary.stop_reason
-    np.testing.assert_allclose(view.image, inverse_distance(summary.scan), rtol=1e-12)
+    np.testing.assert_allclose(view.images[0], inverse_distance(summary.scan), rtol=1e-12)
 
 
 def test_the_expected_error_lies_between_the_points_where_neighbours_disagree(bench):
     view = followed(steered(bench)).view()
     mask = view.summary.scan.mask
-    assert (view.error[mask] == 0).all() and (view.error[~mask] > 0).all()
-    flat, corner = view.error[6:, :6], view.error[:3, 8:]  # the bench has a step of 100 there
+    (error,) = view.errors
+    assert (error[mask] == 0).all() and (error[~mask] > 0).all()
+    flat, corner = error[6:, :6], error[:3, 8:]  # the bench has a step of 100 there
     assert corner.max() > 2 * flat.max()
     estimate = expected_nrmse(view.summary.scan)  # the same idea, written another way
-    whole = np.sqrt((view.error**2).sum() / (view.image**2).sum())
+    whole = np.sqrt((error**2).sum() / (view.images[0] ** 2).sum())
     assert whole == pytest.approx(estimate, rel=0.7)
 
 
@@ -94,7 +95,7 @@ def test_without_an_agent_the_error_comes_from_the_residuals_and_ends_at_none(be
     points, errors = view.curve.T
     assert len(points) > 8 and (np.diff(points) > 0).all()
     assert errors[0] > errors[-1] == 0.0
-    np.testing.assert_array_equal(view.image, bench.truth)
+    np.testing.assert_array_equal(view.images[0], bench.truth)
 
 
 def test_the_ring_current_is_found_by_its_name_or_by_the_key_given(bench):
@@ -113,8 +114,8 @@ def test_of_an_event_that_a_rewind_doubled_the_last_counts(bench):
     again = {**event, "data": {**event["data"], "counts": 1e4}}
     view = followed([*documents[: place + 1], ("event", again), *documents[place + 1 :]]).view()
     assert len(view.summary.events) == bench.truth.size
-    assert view.image[0, 0] == 1e4
-    np.testing.assert_array_equal(view.image.ravel()[1:], bench.truth.ravel()[1:])
+    assert view.images[0][0, 0] == 1e4
+    np.testing.assert_array_equal(view.images[0].ravel()[1:], bench.truth.ravel()[1:])
 
 
 def test_any_plan_that_describes_its_grid_is_followed(bench):
