@@ -1,7 +1,7 @@
 """The hybrid against the network alone and the Gaussian process alone.
 
-    python benchmarks/surrogate_hybrid.py [--images moon rocket] [--seeds 8] [--side 64]
-                                          [--keep FOLDER]
+    python benchmarks/surrogate_hybrid.py [--images moon rocket] [--up-to 0.05] [--seeds 8]
+                                          [--side 64] [--keep FOLDER]
 
 Image by image, to tell luck from loss; `surrogate.py --only hybrid` has the rows of all.
 Scored twice: each agent by its own map, and the points of all three by one and the same map, once
@@ -12,7 +12,7 @@ judged by the mean errors of the seeds: the better of two single runs is the luc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,9 @@ DRAWS = 2000
 MAPS = {"own maps": None, "all by the process's map": "gp", "all by the network's map": "slads"}
 
 
-def measured(image: Image, agent: str, peak: int, seed: int) -> SparseScan:
-    """Let an agent measure the largest share of an image."""
-    num, options, batch = round(SHARES[-1] * image.size), counting(agent, peak), len(image) // 3
+def measured(image: Image, agent: str, peak: int, seed: int, share: float) -> SparseScan:
+    """Let an agent measure a share of an image."""
+    num, options, batch = round(share * image.size), counting(agent, peak), len(image) // 3
     *_, (_, found) = run_agent(
         counted(image, peak, seed), agent, num, batch=batch, seed=seed, options=options
     )
@@ -44,11 +44,13 @@ def measured(image: Image, agent: str, peak: int, seed: int) -> SparseScan:
     return found.scan
 
 
-def errors_of(image: Image, agent: str, peak: int, seed: int) -> Errors:
+def errors_of(
+    image: Image, agent: str, peak: int, seed: int, shares: Sequence[float] = SHARES
+) -> Errors:
     """NRMSE by map and share."""
     found: Errors = {}
-    scan = measured(image, agent, peak, seed)
-    for share in SHARES:
+    scan = measured(image, agent, peak, seed, shares[-1])
+    for share in shares:
         part = scan.first(round(share * image.size))
         for how, by in MAPS.items():
             found[f"{how} {share:g}"] = nrmse(image, map_by(by or agent, part, peak))
@@ -66,15 +68,20 @@ def map_by(agent: str, scan: SparseScan, peak: int) -> Image:
 
 
 def runs_of(
-    which: dict[str, Image], peak: int, seeds: int, keep: Path | None
+    which: dict[str, Image],
+    peak: int,
+    seeds: int,
+    keep: Path | None,
+    shares: Sequence[float] = SHARES,
 ) -> dict[tuple[str, str], list[Errors]]:
     """Errors of every seed, by image and agent."""
     runs: dict[tuple[str, str], list[Errors]] = {}
     for seed in range(1, seeds + 1):
         for name, image in which.items():
             for agent in AGENTS:
-                make = partial(errors_of, image, agent, peak, seed)
-                found = kept(keep, f"{name}_{peak}_{agent}_{seed}", image, make)
+                make = partial(errors_of, image, agent, peak, seed, shares)
+                file = f"{name}_{peak}_{agent}_{seed}_{shares[-1]:g}"
+                found = kept(keep, file, image, make)
                 runs.setdefault((name, agent), []).append(found)
     return runs
 
@@ -131,13 +138,15 @@ def by_chance(gaps: Image, stray: float) -> tuple[float, float, float]:
     return worst, float(np.exp(logs.mean())), within
 
 
-def singly(which: dict[str, Image], seeds: int, keep: Path | None) -> Iterator[str]:
+def singly(
+    which: dict[str, Image], seeds: int, keep: Path | None, shares: Sequence[float]
+) -> Iterator[str]:
     """Lines of a table: mean error over that of network and process, with standard errors."""
     yield f"{'image':10s} {'readings':>10s} {'share':>6s}   over the network's   over the process's"
     for peak in PEAKS:
-        runs = runs_of(which, peak, seeds, keep)
+        runs = runs_of(which, peak, seeds, keep, shares)
         for name in which:
-            for share in SHARES:
+            for share in shares:
                 own, *others = (
                     np.array([each[f"own maps {share:g}"] for each in runs[name, agent]])
                     for agent in ("hybrid", *AGENTS[:2])
@@ -158,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     known = images(64)
     parser.add_argument("--images", nargs="+", choices=known, default=list(known))
+    parser.add_argument("--up-to", type=float, choices=SHARES, default=SHARES[-1], help="a share")
     parser.add_argument("--seeds", type=int, default=8, help="at least 2")
     parser.add_argument("--side", type=int, default=64, help="of the images, pixels")
     parser.add_argument("--keep", type=Path, help="folder for what has been computed")
@@ -165,7 +175,8 @@ def main() -> None:
     if chosen.keep:
         chosen.keep.mkdir(parents=True, exist_ok=True)
     which = {name: image for name, image in images(chosen.side).items() if name in chosen.images}
-    for line in singly(which, chosen.seeds, chosen.keep):
+    shares = [share for share in SHARES if share <= chosen.up_to]
+    for line in singly(which, chosen.seeds, chosen.keep, shares):
         print(line, flush=True)
 
 
