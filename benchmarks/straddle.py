@@ -2,7 +2,8 @@
 
 Bryan et al. (2005) measure where 1.96 deviations less the distance from the level are most.  Mean
 and deviation are those of one Cholesky factor of all readings, with the hyperparameters that
-RasterGP fits and, of counts, a variance of each reading of its own: that which RasterGP gives it.
+RasterGP fits.  The noise of counts is known in either of two forms: one variance for all, that of
+the mean count, as the paper has it; or one for each reading, as RasterGP has it.
 """
 
 from __future__ import annotations
@@ -59,50 +60,65 @@ class ExactProcess:
 
 
 def of_readings(
-    shape: tuple[int, int], flat: Pixels, values: Array, h: GPHyperparameters, peak: int, room: int
-) -> ExactProcess:
-    """Process that knows some readings, the variances of counts by the nine around each."""
-    process, noise = ExactProcess(shape, h, room), np.zeros(len(flat))
-    if peak:
-        where = np.column_stack(np.divmod(flat, shape[1])).astype(np.int32)
-        noise = counting_noise(shape, where, values, peak)
+    flat: Pixels, values: Array, noise: Array, shape: tuple[int, int], h: GPHyperparameters,
+    room: int,
+) -> ExactProcess:  # fmt: skip
+    """Process that knows some readings."""
+    process = ExactProcess(shape, h, room)
     for place, variance in zip(flat, noise, strict=True):
         process.count(int(place), float(variance))
     process.learn(values)
     return process
 
 
-def exact_map(shape: tuple[int, int], pixels: Pixels, values: Array, peak: int) -> Array:
+def noise_of(flat: Pixels, values: Array, shape: tuple[int, int], peak: int, apart: bool) -> Array:
+    """Variances of readings: none, that of the mean count, or each by the nine readings around."""
+    if not peak:
+        return np.zeros(len(flat))
+    if not apart:
+        return np.full(len(flat), float(np.mean(values)) / peak)
+    where = np.column_stack(np.divmod(flat, shape[1])).astype(np.int32)
+    return counting_noise(shape, where, values, peak)
+
+
+def exact_map(
+    shape: tuple[int, int], pixels: Pixels, values: Array, peak: int, apart: bool = False
+) -> Array:
     """Mean of the exact process of some readings."""
     gp = RasterGP(shape, counts_per_unit=peak or None, local_scale=False)
     gp.update(pixels, values)
     flat = pixels @ (shape[1], 1)
-    process = of_readings(shape, flat, values, gp.hyperparameters, peak, len(flat))
+    noise = noise_of(flat, values, shape, peak, apart)
+    process = of_readings(flat, values, noise, shape, gp.hyperparameters, len(flat))
     return process.mean.reshape(shape)
 
 
 def straddled(
-    readings: Array, level: float, num: int, peak: int, seed: int = 0
+    readings: Array, level: float, num: int, peak: int, seed: int = 0, apart: bool = False
 ) -> tuple[Pixels, Array]:
     """Let straddle measure, batch by batch, with a fit wherever RasterGP has one.
 
-    ``peak`` counts stand for a value of 1; 0 is without noise.
+    ``peak`` counts stand for a value of 1; 0 is without noise.  With ``apart`` each reading has a
+    variance of its own.
     """
     shape: tuple[int, int] = (readings.shape[0], readings.shape[1])
     flat = halton_pixels(shape, 41, seed=seed) @ (shape[1], 1)
     gp = RasterGP(shape, counts_per_unit=peak or None, local_scale=False)
-    process, known, h = None, 0, None
+    process, known, h, own = None, 0, None, np.empty(0)
     while len(flat) < num:
         values = readings.ravel()[flat]
         gp.update(np.column_stack(np.divmod(flat[known:], shape[1])), values[known:])
         known = len(flat)
         if process is None or gp.hyperparameters != h:
             h = gp.hyperparameters
-            process = of_readings(shape, flat, values, h, peak, num)
+            own = noise_of(flat, values, shape, peak, apart)
+            process = of_readings(flat, values, own, shape, h, num)
         process.learn(values)
         free = np.ones(readings.size, dtype=bool)
         free[flat] = False
-        noise = variance_of_counts(process.mean, peak) if peak else np.zeros(readings.size)
+        noise = np.full(readings.size, own.mean())
+        if peak and apart:
+            noise = variance_of_counts(process.mean, peak)
         for _ in range(min(BATCH, num - known)):
             score = CONFIDENCE * np.sqrt(process.variance) - np.abs(process.mean - level)
             place = int(np.argmax(np.where(free, score, -np.inf)))
