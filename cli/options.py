@@ -43,6 +43,10 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable: JSON on st
 Agent = Annotated[str, typer.Option(help="An installed agent, or path/to/mine.py:Class.")]
 Options = Annotated[str, typer.Option("--options", help="The agent's options, as JSON.")]
 Dwell = Annotated[float, typer.Option(help="Seconds of each exposure.")]
+LongestDwell = Annotated[
+    float | None,
+    typer.Option(help="Seconds up to which the agent may count a target, from --dwell on."),
+]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the PVs.")]
 Seed = Annotated[int, typer.Option(help="The same seed and readings give the same scan.")]
 Batch = Annotated[int | None, typer.Option(help="Points between two decisions.")]

@@ -16,6 +16,7 @@ from .options import (
     Dwell,
     Fly,
     Json,
+    LongestDwell,
     Monitor,
     Noise,
     Options,
@@ -54,6 +55,7 @@ def demo(
         ),
     ] = "128x128",
     dwell: Dwell = 0.01,
+    longest_dwell: LongestDwell = None,
     fly: Fly = False,
     noise: Annotated[Noise, typer.Option(help="Counting statistics.")] = Noise.POISSON,
     peak_rate: Annotated[float, typer.Option(help="Counts/s of the brightest pixel.")] = 1e6,
@@ -79,6 +81,7 @@ def demo(
         approval=approve,
         then=place(then),
         fly=fly,
+        longest_dwell=longest_dwell,
     )
     settings = Demo(
         scan,
@@ -102,6 +105,7 @@ def scan(
     options: Options = "{}",
     seed: Seed = 1,
     dwell: Dwell = 0.01,
+    longest_dwell: LongestDwell = None,
     fly: Fly = False,
     timeout: Timeout = 10.0,
     patience: Annotated[
@@ -134,6 +138,7 @@ def scan(
         approval=approve,
         then=place(then),
         fly=fly,
+        longest_dwell=longest_dwell,
     )
     with _shown_on_a_page(out, monitor):
         outcome = run_scan(settings)

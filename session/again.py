@@ -54,6 +54,7 @@ def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -
         fast=fast,
         **{name: record[name] for name in ("agent", "options", "until", "batch", "seed", "dwell")},
         fly=bool(record.get("fly")),
+        longest_dwell=record.get("longest_dwell"),
         timeout=session["timeout"],
         out=out,
         tiled=tiled,

@@ -18,8 +18,8 @@ def check_sampler(scan: Scan) -> None:
 
     parse(scan.until)
     check_agent(scan.agent)
-    if scan.options:
-        make_sampler(scan.agent, scan.options)
+    if scan.all_options:
+        make_sampler(scan.agent, scan.all_options)
 
 
 def check_scan(scan: Scan) -> None:

@@ -36,6 +36,7 @@ def finish(
     decided = [d.ms for d in summary.decisions if d.count]
     timed = [run.events()["time"] for run in runs if "primary" in run.streams]
     spacing = np.concatenate([np.diff(times) for times in timed])
+    counted = scan.dwell * float(np.mean([event.exposure for event in summary.events]))
     return {
         "uid": runs[-1].start["uid"],
         "agent": scan.agent,
@@ -45,7 +46,7 @@ def finish(
         "ssim": None if truth is None else ssim(truth, reconstruction),
         "decision_ms_p50": float(np.median(decided)),
         "decision_ms_p95": float(np.percentile(decided, 95)),
-        "overhead_ms_per_point": 1e3 * (float(np.mean(spacing)) - scan.dwell)
+        "overhead_ms_per_point": 1e3 * (float(np.mean(spacing)) - counted)
         if len(spacing)
         else None,
         "seconds": time.monotonic() - began,

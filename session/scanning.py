@@ -75,7 +75,7 @@ def run_scan(
         if past is None:
             plan = adaptive_scan(
                 detectors,
-                {"agent": scan.agent, "options": dict(scan.options)},
+                {"agent": scan.agent, "options": scan.all_options},
                 stage.y,
                 *scan.slow,
                 stage.x,
@@ -83,6 +83,7 @@ def run_scan(
                 until=scan.until,
                 batch=scan.batch,
                 dwell=scan.dwell,
+                longest_dwell=scan.longest_dwell,
                 fly=scan.fly,
                 seed=scan.seed,
                 inbox=inbox,

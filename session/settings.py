@@ -48,6 +48,9 @@ class Scan:
         Where the stage goes at the end.
     fly : bool
         Whether segments are flown over.
+    longest_dwell : float, optional
+        Seconds up to which the agent may count a target; all are counted for ``dwell`` without it.
+        The agent's option ``counts_per_unit`` is ``dwell`` then, unless it is given.
     """
 
     prefix: str = "SIM:"
@@ -66,9 +69,15 @@ class Scan:
     approval: bool = False
     then: str | tuple[int, int] | None = None
     fly: bool = False
+    longest_dwell: float | None = None
 
     def __post_init__(self) -> None:
         require(0 < self.dwell < np.inf, f"the dwell must be a time above 0 s, not {self.dwell}")
+        require(
+            self.longest_dwell is None or self.dwell <= self.longest_dwell < np.inf,
+            f"the longest dwell must be {self.dwell} s, the dwell, or more, not "
+            f"{self.longest_dwell}",
+        )
         require(self.patience >= 0, f"the patience must be seconds, 0 or more, not {self.patience}")
         require(self.seed >= 0, f"the seed must be a whole number, 0 or more, not {self.seed}")
         require(
@@ -79,6 +88,12 @@ class Scan:
             self.tiled is None or self.tiled.startswith(("http://", "https://")),
             f"--tiled takes the URL of a server, http://..., but {self.tiled!r} came",
         )
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """The agent's options, with what a counter in counts/s makes of its values."""
+        known = {} if self.longest_dwell is None else {"counts_per_unit": self.dwell}
+        return {**known, **self.options}
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,11 @@ class Demo:
     noise: Literal["poisson", "none"] = "poisson"
     peak_rate: float = 1e6
     sha256: str | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the stage takes time to move, as a scan does that weighs moving."""
+        return self.scan.fly or self.scan.longest_dwell is not None
 
 
 def require(condition: bool, message: str) -> None:

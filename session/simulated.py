@@ -19,7 +19,7 @@ from .settings import Demo, Scan, require
 if TYPE_CHECKING:
     from ..simulators import IocOptions, Specimen
 
-FLOWN: dict[str, Any] = {"velocity": 100.0, "ramp": 0.1}  # um/s; s from rest to that
+MOVING: dict[str, Any] = {"velocity": 100.0, "ramp": 0.1}  # um/s; s from rest to that
 
 
 def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def checked_digest(demo: Demo) -> str | None:
 def demo_microscope(demo: Demo) -> IocOptions:
     """What the demo simulates: a constant current, the image's middle, no time for moves.
 
-    Unless it flies: then the stage has a speed.
+    Unless it flies, or chooses its dwells: then the stage has a speed.
     """
     from ..simulators import IocOptions
 
@@ -104,7 +104,7 @@ def demo_microscope(demo: Demo) -> IocOptions:
         peak_rate=demo.peak_rate,
         seed=demo.scan.seed,
         dwell=demo.scan.dwell,
-        **(FLOWN if demo.scan.fly else {}),
+        **(MOVING if demo.moves else {}),
     )
     if demo.region == "all":
         return whole

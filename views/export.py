@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,8 +34,9 @@ def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
     The columns are ``seq_num, row, column, x, y, value``: x and y are the readbacks of the fast
     and of the slow axis in motor units, row and column the pixel nearest to them (-1 off the
     grid), value the steering reading (``nan`` and ``inf`` as such); where several steer together,
-    ``value_2`` and so on are the further ones.  Numbers have all their digits, lines end with LF.
-    Units and provenance, for which CSV has no place, go into ``PATH-metadata.json`` beside it.
+    ``value_2`` and so on are the further ones; where the scan chose its dwells, ``count_time`` is
+    that of each event.  Numbers have all their digits, lines end with LF.  Units and provenance,
+    for which CSV has no place, go into ``PATH-metadata.json`` beside it.
 
     Parameters
     ----------
@@ -50,28 +52,35 @@ def write_points(path: str | os.PathLike[str], summary: RunSummary) -> None:
     described.write_text(json.dumps(_table(Path(path).name, summary), indent=2), encoding="ascii")
     with open(path, "w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        further = (numbered("value", k) for k in range(1, len(summary.channels)))
-        writer.writerow([*COLUMNS, *further])
+        writer.writerow(_columns(summary))
+        times = [(each,) for each in summary.count_times] or repeat(())
         writer.writerows(
-            [*(getattr(event, c) for c in COLUMNS), *event.others] for event in summary.events
+            [*(getattr(event, c) for c in COLUMNS), *event.others, *time]
+            for event, time in zip(summary.events, times, strict=False)
         )
 
 
-def _table(name: str, summary: RunSummary) -> dict[str, Any]:
-    """What the table of that name holds, in the W3C's words."""
+def _columns(summary: RunSummary) -> dict[str, tuple[str, str]]:
+    """What each column of the table means, and its units."""
     slow_units, fast_units = summary.axis_units
-    meant = {
+    timed = {"count_time": ("time counted", "s")} if summary.count_times else {}
+    return {
         "seq_num": ("number of the event in its run", ""),
         "row": ("row of the map, -1 off the grid", ""),
         "column": ("column of the map, -1 off the grid", ""),
         "x": (summary.grid.fast.name, fast_units),
         "y": (summary.grid.slow.name, slow_units),
         **{numbered("value", k): (c.key, c.units) for k, c in enumerate(summary.channels)},
+        **timed,
     }
+
+
+def _table(name: str, summary: RunSummary) -> dict[str, Any]:
+    """What the table of that name holds, in the W3C's words."""
     columns = [
         {"name": name, "datatype": "number", "dc:description": text}
         | ({"schema:unitText": units} if units else {})
-        for name, (text, units) in meant.items()
+        for name, (text, units) in _columns(summary).items()
     ]
     return {
         "@context": "http://www.w3.org/ns/csvw",

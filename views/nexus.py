@@ -23,7 +23,7 @@ def write_nexus(path: str | os.PathLike[str], summary: RunSummary) -> None:
     ``/entry/map`` is an NXdata of (M, N): the ``reconstruction``, its ``expected_error``, and
     ``order``, the place of each measured pixel in the run, from 1, 0 where none was measured.
     Further channels are ``reconstruction_2``, ``expected_error_2``, and among the points
-    ``value_2``, and so on.
+    ``value_2``, and so on; ``count_time`` is there where the scan chose its dwells.
     ``/entry/points`` is an NXdata of (P,): each event as it was read, a scatter plot.
     ``/entry/decisions`` has a column for each field of `DecisionPoint`, and
     ``/entry/provenance`` the start and the stop document, and the call that does it again.
@@ -104,6 +104,9 @@ def _points(entry: h5py.Group, summary: RunSummary) -> None:
     _column(data, slow, [e.y for e in events], slow_units, summary.grid.slow.name)
     _column(data, "row", [e.row for e in events], "", "row of the map, -1 off the grid")
     _column(data, "column", [e.column for e in events], "", "column of the map, -1 off the grid")
+    if summary.count_times:
+        _column(data, "count_time", summary.count_times, "s", "time counted")
+        data.attrs["count_time_indices"] = 0
     times = _column(
         data, "time", [e.time - summary.start["time"] for e in events], "s", "since the start"
     )
@@ -141,7 +144,7 @@ def _provenance(entry: h5py.Group, summary: RunSummary) -> None:
 
 def axis_names(summary: RunSummary) -> tuple[str, str]:
     """Names of the slow and of the fast axis as NeXus allows them, other than the fields'."""
-    taken = {"row", "column", "time", "order"}
+    taken = {"row", "column", "time", "count_time", "order"}
     for k in range(len(summary.channels)):
         taken |= {numbered(name, k) for name in ("value", "reconstruction", "expected_error")}
     slow, fast = (

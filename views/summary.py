@@ -223,6 +223,12 @@ class RunSummary:
         return between[[k + 1 not in first for k in range(len(between))]]
 
     @property
+    def count_times(self) -> tuple[float, ...]:
+        """Seconds for which each event was counted; empty where the scan did not choose them."""
+        counted = CountedTime.of(self.record)
+        return () if counted is None else tuple(counted.nominal * e.exposure for e in self.events)
+
+    @property
     def exposures(self) -> int:
         """Exposures made, repeated ones included, as far as the documents tell."""
         return max((len(self.events), *(d.exposures for d in self.decisions)))

@@ -186,6 +186,8 @@ def test_the_list_of_commands_cuts_no_words(command):
         (["demo", "--image", "{line}"], "rows x columns"),
         (["demo", "--image", "{nan}"], "NaN"),
         (["demo", "--batch", "0"], "batch"),
+        (["demo", "--longest-dwell", "0.001"], "longest dwell"),
+        (["demo", "--longest-dwell", "0.1", "--agent", "raster"], "counts_per_unit"),
         (["scan", "--prefix", "NO:", "--y", "0,1", "--x", "0,1,9"], "start,stop,num"),
         (["simulate", "--agent", "raster", "--coverage", "0.1"], "image"),
         (
@@ -205,6 +207,20 @@ def test_bad_input_gives_one_clear_line_and_exit_code_2(command, arguments, word
     assert status == 2
     assert len(complaint.splitlines()) == 1 and words in complaint
     assert complaint.startswith("skysteer: ") and said == ""
+
+
+def test_a_demo_counts_longer_where_the_agent_wants_it_to(tmp_path):
+    done = skysteer(
+        "demo", "--region", "24x24", "--coverage", "0.2", "--batch", "20", "--dwell", "0.002",
+        "--longest-dwell", "0.032", "--peak-rate", "5000", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert outcome(done)["points"] == 115
+    record = read_run(tmp_path).start["skysteer"]
+    assert record["longest_dwell"] == 0.032
+    assert record["options"]["counts_per_unit"] == 0.002  # of a value in counts/s
+    with open(tmp_path / "points.csv", newline="") as file:
+        times = {round(float(row["count_time"]), 6) for row in csv.DictReader(file)}
+    assert len(times) > 1 and times <= {0.002, 0.004, 0.008, 0.016, 0.032}
 
 
 def test_pvs_that_nobody_serves_end_the_process_with_one_line(tmp_path):
