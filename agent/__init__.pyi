@@ -8,7 +8,7 @@ from .flown_start import flying_pays
 from .gains import Gains
 from .gp import GaussianProcess
 from .grid import Axis, ScanGrid
-from .guard import Guard, RefusedTargetError, UnansweredCheckError, Verdict
+from .guard import UNREACHABLE, Guard, RefusedTargetError, UnansweredCheckError, Verdict
 from .history import History, Interruption, Moment, asks_after
 from .hybrid import Hybrid
 from .intervention import INTERVENTIONS, Intervention
@@ -21,7 +21,8 @@ from .low_discrepancy import (
     subgrid_pixels,
 )
 from .message import Message, detail_of
-from .motor_agent import MotorAgent, MotorAgentServer, MotorDecision
+from .motor_agent import MotorAgent, MotorAgentServer
+from .motor_decision import MotorDecision
 from .motor_documents import MotorReader
 from .motor_goal import MotorChoice, MotorGoal, MotorRequest, MotorSampler, motor_sampler
 from .motor_observations import MotorObservation, MotorObservations
@@ -29,6 +30,7 @@ from .motor_space import MotorSpace
 from .observations import Observation, Observations
 from .orders import Orders, standing_orders
 from .past_decision import GIVEN_UP, PastDecision
+from .past_motor_decision import PastMotorDecision
 from .peer import Peer
 from .registry import check_agent, make_sampler, sampler_names
 from .route import path_length, tour, tour_of_segments
@@ -55,6 +57,7 @@ __all__ = [
     "EXPECTATION",
     "GIVEN_UP",
     "INTERVENTIONS",
+    "UNREACHABLE",
     "AgentServer",
     "Axis",
     "Choice",
@@ -88,6 +91,7 @@ __all__ = [
     "Observations",
     "Orders",
     "PastDecision",
+    "PastMotorDecision",
     "Peer",
     "Progress",
     "RasterSubgrid",

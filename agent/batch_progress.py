@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from .intervention import Intervention
-from .observations import Observation
 
 Pixel = tuple[int, int]
 
@@ -40,15 +39,18 @@ class BatchProgress:
         self._repeated: Pixel | None = None  # the pixel that it was taken of once more
         self._taken_back = False
 
-    def reading(self, length: int, entry: Observation) -> None:
-        """A reading came when the log had a length."""
-        pixel = (entry.row, entry.column)
-        while self._next in self._rejected and self._next != pixel:
+    def reading(self, length: int, number: int, pixel: Pixel | None) -> None:
+        """A reading, the event of a number, came when the log had a length.
+
+        Where readings have no pixel (of motors), it is that of the next target: people then reject
+        all that is left of a batch, so that no target comes behind one that was left out.
+        """
+        while pixel is not None and self._next in self._rejected and self._next != pixel:
             self._advance(length, length)
         self._repeated = self.again.pop(0) if self.again else None
         if self._repeated is None:
             self._advance(length, length + 1)
-        self._latest, self._taken_back = entry.id, False
+        self._latest, self._taken_back = number, False
 
     def intervention(self, length: int, said: Intervention) -> None:
         """Somebody, or a rule, did something when the log had a length."""

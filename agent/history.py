@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
-from event_model import EventPage, unpack_event_page
 from numpy.typing import ArrayLike, NDArray
 
 from .batch_progress import ONCE_MORE, BatchProgress
 from .documents import CountedTime, EventReader
 from .grid import ScanGrid
-from .intervention import INTERVENTIONS, Intervention
+from .intervention import Intervention
+from .motor_documents import MotorReader
+from .motor_space import MotorSpace
 from .observations import Observation
 from .orders import standing_orders
 from .past_decision import GIVEN_UP, PastDecision
+from .past_motor_decision import PastMotorDecision
+from .run_documents import Documents, by_run, relive
 
-Documents = Iterable[tuple[str, Mapping[str, Any]]]
-PRIMARY, DECISIONS = "primary", "decisions"
+DECISIONS = "decisions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +37,13 @@ class Moment:
     decisions : sequence of PastDecision
         Those that had been read.
     pending : (Q, 2) ndarray of int64
-        Targets on their way.
+        Targets on their way; (Q, D) positions where the motors are no raster.
     """
 
     log: Sequence[Observation]
     interventions: Sequence[Intervention]
     decisions: Sequence[PastDecision]
-    pending: NDArray[np.int64]
+    pending: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,9 @@ class Interruption:
 @dataclass(frozen=True, eq=False)
 class History:
     """All that the documents of a run say, or of a chain of runs that resume one another.
+
+    Of an optimisation of motors the log holds `MotorObservation`, and the decisions are
+    `PastMotorDecision`: what is asked of them here, both kinds tell.
 
     Attributes
     ----------
@@ -103,12 +109,10 @@ class History:
         Raises
         ------
         ValueError
-            If a run is no adaptive scan, or does not go on with the one before.
+            If a run is no adaptive scan or optimisation, or does not go on with the one before.
         """
-        runs = _by_run(documents)
-        record = _record(runs[0].start if runs else {})
-        grid = ScanGrid.from_description(record["grid"])
-        reader = EventReader(grid, record["key"], counted=CountedTime.of(record))
+        runs = by_run(documents)
+        reader, read_decision = _reading(runs[0].start if runs else {})
         if before := runs[0].start.get("resumed_from"):
             raise ValueError(
                 f"run {runs[0].start['uid']} goes on with run {before}: give the documents of that "
@@ -121,8 +125,8 @@ class History:
                     f"run {run.start['uid']} does not go on with run {before.start['uid']}: give "
                     "the runs of one chain, oldest first"
                 )
-            _relive(run, reader)
-            past = map(PastDecision.from_event, run.data(DECISIONS))
+            relive(run, reader)
+            past = map(read_decision, run.data(DECISIONS))
             read.update({each.decision.number: each for each in past})
         log = reader.observations.log
         known = [each for _, each in sorted(read.items()) if each.heard <= len(log)]
@@ -144,6 +148,16 @@ class History:
     def record(self) -> Mapping[str, Any]:
         """The scan's settings, from the first start document."""
         return self.starts[0]["skysteer"]
+
+    @property
+    def of_motors(self) -> bool:
+        """Whether it is an optimisation of motors, which are no raster."""
+        return "space" in self.record
+
+    @property
+    def agent(self) -> str:
+        """The name of the agent, or of the goal that motors were steered for."""
+        return str(self.record["goal" if self.of_motors else "agent"])
 
     @property
     def made(self) -> tuple[PastDecision, ...]:
@@ -225,7 +239,7 @@ class History:
             return Interruption(batch, done, None, again)
         cut = steps[asking - 1] if asking else batch.heard
         known = [each for each in self.interventions if each.seen <= cut]
-        asked = Moment(self.log[:cut], known, self.made, targets[asking:])
+        asked = Moment(self.log[:cut], known, self.made, batch.targets[asking:])
         return Interruption(batch, done, asked, again)
 
     def _lengths(self, batch: PastDecision) -> NDArray[np.int64]:
@@ -243,7 +257,7 @@ class History:
             while said and said[0].seen <= length:
                 progress.intervention(length, said.popleft())
             if entry.id not in known:  # else it revises what was said
-                progress.reading(length, entry)
+                progress.reading(length, entry.id, _pixel(entry))
                 known.add(entry.id)
         for each in said:
             progress.intervention(len(self.log), each)
@@ -270,65 +284,21 @@ def asks_after(lengths: ArrayLike, ahead: int) -> int:
     return int(ends[ends <= max(ends[-1] - ahead, 0)].max())
 
 
-@dataclass(eq=False)
-class _Run:
-    start: Mapping[str, Any]
-    stop: Mapping[str, Any] | None = None
-    descriptors: list[Mapping[str, Any]] = field(default_factory=list)
-    events: list[Mapping[str, Any]] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        times = [doc["time"] for doc in (*self.events, self.stop or {}) if "time" in doc]
-        return max(times, default=self.start["time"]) - self.start["time"]
-
-    def of(self, stream: str) -> list[Mapping[str, Any]]:
-        """A stream's events, as they were emitted."""
-        mine = {each["uid"] for each in self.descriptors if each.get("name") == stream}
-        return [event for event in self.events if event["descriptor"] in mine]
-
-    def data(self, stream: str) -> list[Mapping[str, Any]]:
-        return [event["data"] for event in self.of(stream)]
-
-
-def _by_run(documents: Documents) -> list[_Run]:
-    runs: list[_Run] = []
-    for name, doc in documents:
-        if name == "start":
-            runs.append(_Run(doc))
-        elif not runs:
-            raise ValueError(f"a run's documents begin with its start, but a {name} came first")
-        elif name == "stop":
-            runs[-1].stop = doc
-        elif name == "descriptor":
-            runs[-1].descriptors.append(doc)
-        elif name == "event":
-            runs[-1].events.append(doc)
-        elif name == "event_page":
-            runs[-1].events.extend(unpack_event_page(cast(EventPage, doc)))
-    return runs
-
-
-def _record(start: Mapping[str, Any]) -> Mapping[str, Any]:
+def _reading(start: Mapping[str, Any]) -> tuple[EventReader, Callable[..., PastDecision]]:
+    """Find out how a run's documents are read: of a raster, or of motors that are none."""
     record = start.get("skysteer") or {}
-    if not {"agent", "grid", "key"} <= set(record):
-        what = f"run {start['uid']} is a {start.get('plan_name', 'run')}" if start else "nothing"
-        raise ValueError(f"expected the documents of an adaptive scan, but {what} came")
-    return record
+    if {"agent", "grid", "key"} <= set(record):
+        grid = ScanGrid.from_description(record["grid"])
+        reader = EventReader(grid, record["key"], counted=CountedTime.of(record))
+        return reader, PastDecision.from_event
+    if {"goal", "space", "key"} <= set(record):
+        space = MotorSpace.from_description(record["space"])
+        read = partial(PastMotorDecision.from_event, space.names)
+        # used by their faces, which are the same
+        return cast(EventReader, MotorReader(space, record["key"])), cast(Any, read)
+    what = f"run {start['uid']} is a {start.get('plan_name', 'run')}" if start else "nothing"
+    raise ValueError(f"expected the documents of an adaptive scan, but {what} came")
 
 
-def _relive(run: _Run, reader: EventReader) -> None:
-    """Tell a reader a run, each intervention where the log stood when it took effect."""
-    reader("start", run.start)
-    for descriptor in run.descriptors:
-        reader("descriptor", descriptor)
-    said = [(Intervention.from_event(each["data"]).seen, each) for each in run.of(INTERVENTIONS)]
-    for event in run.of(PRIMARY):
-        _tell(said, reader)
-        reader("event", event)
-    _tell(said, reader)
-
-
-def _tell(said: list[tuple[int, Mapping[str, Any]]], reader: EventReader) -> None:
-    while said and said[0][0] <= len(reader.observations):
-        reader("event", said.pop(0)[1])
+def _pixel(entry: Observation) -> tuple[int, int] | None:
+    return (entry.row, entry.column) if isinstance(entry, Observation) else None

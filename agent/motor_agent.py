@@ -3,86 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .motor_decision import MotorDecision, or_nan
 from .motor_goal import MotorChoice, MotorGoal, MotorRequest, MotorSampler
 from .motor_observations import MotorObservation, MotorObservations
 from .motor_space import MotorSpace
 
 Array = NDArray[np.float64]
 LEAST_START = 4  # positions
-
-
-@dataclass(frozen=True, eq=False)
-class MotorDecision:
-    """A batch of positions, with all that it was made from.
-
-    Attributes
-    ----------
-    number : int
-        Its place in the run, from 0.
-    positions : (K, D) ndarray of float64
-        In motor units, in the order of the visit.
-    scores : (K,) ndarray of float64
-    source : str
-        Who chose: ``start``, or the goal's or sampler's name.
-    seen : int
-        Length of the observation log that it was made from.
-    digest : str
-        Fingerprint (SHA-256, 16 hexadecimal digits) of everything that it was made from.
-    best : (D,) ndarray of float64
-        The position believed to be best so far; NaN where there is no idea.
-    best_value, best_std : float
-        What is expected there, and how sure that is.
-    ms, cpu_ms : float
-        Wall and processor time that it took, milliseconds.
-    """
-
-    number: int
-    positions: Array
-    scores: Array
-    source: str
-    seen: int
-    digest: str
-    best: Array
-    best_value: float = math.nan
-    best_std: float = math.nan
-    ms: float = 0.0
-    cpu_ms: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-able form; what is not finite becomes None, and NaN when it is read again."""
-        numbers = ("best_value", "best_std", "ms", "cpu_ms")
-        return {
-            **{key: getattr(self, key) for key in ("number", "source", "seen", "digest")},
-            **{key: _or_none(getattr(self, key)) for key in numbers},
-            "positions": self.positions.tolist(),
-            "scores": list(map(_or_none, self.scores)),
-            "best": list(map(_or_none, self.best)),
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> MotorDecision:
-        """Rebuild from ``to_json()``."""
-        best = np.array([_or_nan(x) for x in data["best"]], dtype=np.float64)
-        positions = np.array(data["positions"], dtype=np.float64)
-        return cls(
-            number=data["number"],
-            source=data["source"],
-            seen=data["seen"],
-            digest=data["digest"],
-            **{key: _or_nan(data[key]) for key in ("best_value", "best_std", "ms", "cpu_ms")},
-            positions=positions.reshape(-1, len(best)),
-            scores=np.array([_or_nan(x) for x in data["scores"]], dtype=np.float64),
-            best=best,
-        )
 
 
 class MotorAgent:
@@ -112,7 +46,7 @@ class MotorAgent:
     def observe(self, entries: Iterable[Sequence[Any]]) -> None:
         """Append observations (id, position, value) to the log; None is no usable value."""
         self.observations.extend(
-            MotorObservation(int(number), tuple(map(_or_nan, position)), _or_nan(value))
+            MotorObservation(int(number), tuple(map(or_nan, position)), or_nan(value))
             for number, position, value in entries
         )
 
@@ -228,11 +162,3 @@ def _checked(positions: ArrayLike, dimensions: int) -> Array:
     if where.ndim != 2 or where.shape[1] != dimensions:
         raise ValueError(f"positions have shape (K, {dimensions}), but {where.shape} came")
     return where
-
-
-def _or_none(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
-
-
-def _or_nan(number: float | None) -> float:
-    return math.nan if number is None else float(number)

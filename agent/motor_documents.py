@@ -47,10 +47,13 @@ class MotorReader:
         self.observations = MotorObservations()
         self.interventions: list[Intervention] = []
         self._streams: dict[str, str] = {}
+        self._before = 0  # events of the runs that this one goes on with
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Take one document."""
-        if name == "descriptor":
+        if name == "start" and doc.get("resumed_from"):
+            self._before = self.observations.next_id - 1
+        elif name == "descriptor":
             self._describe(doc)
         elif name == "event":
             self._hear(doc["descriptor"], doc["seq_num"], doc["data"])
@@ -64,6 +67,13 @@ class MotorReader:
         for name, doc in documents:
             self(name, doc)
         return self.observations
+
+    def recall(
+        self, log: Iterable[MotorObservation], interventions: Iterable[Intervention]
+    ) -> None:
+        """Take what earlier runs said; a run that names one as ``resumed_from`` counts on."""
+        self.observations.extend(log)
+        self.interventions.extend(interventions)
 
     def _describe(self, doc: Mapping[str, Any]) -> None:
         self._streams[doc["uid"]] = doc.get("name", "")
@@ -88,7 +98,8 @@ class MotorReader:
         stream = self._streams.get(descriptor)
         if stream == self.stream:
             position, value = self.space.vector(data), float(data[self.key])
-            self.observations.extend([MotorObservation(int(number), position, value)])
+            entry = MotorObservation(self._before + int(number), position, value)
+            self.observations.extend([entry])
         elif stream == INTERVENTIONS:
             self._take(Intervention.from_event(data))
 

@@ -20,7 +20,8 @@ class MotorObservation(NamedTuple):
     Attributes
     ----------
     id : int
-        The event's number; the same number again replaces what was said.
+        The event's number, counted through the runs that resume one another; the same number
+        again replaces what was said.
     position : tuple of float
         Where the motors stood, as read, in their units; empty where the reading is taken back.
     value : float
@@ -35,6 +36,11 @@ class MotorObservation(NamedTuple):
     def values(self) -> tuple[float, ...]:
         """The readings of all channels: the one."""
         return (self.value,)
+
+    @property
+    def exposure(self) -> float:
+        """How long it was counted, in nominal dwells: all as long as each other."""
+        return 1.0
 
     @property
     def usable(self) -> bool:

@@ -50,6 +50,11 @@ class PastDecision:
     stop: int
     stop_reason: str
 
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """(K, 2) pixels in the order of the visit."""
+        return self.decision.pixels
+
     @classmethod
     def from_event(cls, data: Mapping[str, Any], name: str = "decision") -> PastDecision:
         """Read it from an event's data."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats.qmc import Sobol
 
 Array = NDArray[np.float64]
 Allowed = Callable[[Array], NDArray[np.bool_]]
@@ -62,6 +61,8 @@ class SearchRegion:
         ValueError
             If there are not so many among 131,072 points of the box.
         """
+        from scipy.stats.qmc import Sobol  # slow to load, and past runs are read without it
+
         sequence = Sobol(len(self.low), rng=seed)
         found = np.empty((0, len(self.low)))
         size, drawn = 2 ** max(int(np.ceil(np.log2(max(num, 1)))), 3), 0

@@ -224,6 +224,11 @@ class Decider:
         """The decision that has been asked for."""
         return self._future
 
+    def go_on_with(self, past: PastDecision) -> Batch:
+        """Take a batch of the past for the one that is being measured."""
+        self.batch = Batch(past.decision, past.pending, past.asked, told=past.told)
+        return self.batch
+
     def fall_back_with(self, made: Sequence[PastDecision]) -> None:
         """Do without the agent, as the run did that is gone on with, if it did."""
         if made and made[-1].decision.source == FALLBACK != self._advisor.agent:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from typing import Any, cast
 
 from ..agent import (
+    History,
     MotorAgentServer,
     MotorReader,
     MotorSampler,
@@ -21,11 +22,12 @@ from .bad_points import TRY_AGAIN, BadPoints, Tally, bad_points
 from .batches import AdaptiveRun, ScanOutcome, run_batches
 from .dry_run import is_executed, listed_scan
 from .gate import Exposures, Gate
-from .inbox import Inbox, Said
+from .inbox import Inbox
 from .logbook import Logbook, Plan
 from .optimize_advisor import MotorAdvisor
 from .optimize_decider import MotorDecider
-from .optimize_request import check_ranges, last_place, motor_rule, motor_space, sought
+from .optimize_inbox import ObeyedOnly
+from .optimize_request import check_ranges, check_same, last_place, motor_rule, motor_space, sought
 from .optimize_targets import MotorGuard, TargetBook
 from .people import Ears, attend, wait_for_a_person
 from .point import Measurement, PerStep
@@ -38,10 +40,10 @@ from .request import (
     exposure_signals,
     prefetch_size,
 )
+from .resumption import take_up
 from .shutter import shutter_for_scan
 from .waiting import wait_for_future
 
-OBEYED = ("stop", "pause", "resume", "approve", "reject")  # of what people may say
 LISTED = 20  # points of a plan that is only listed, where its rule tells no number
 
 
@@ -96,6 +98,7 @@ def optimize(
     inbox: Inbox | None = None,
     approval: bool = False,
     then: str | None = None,
+    after: History | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Measure where an agent decides, in a space of one to six motors.
@@ -132,6 +135,8 @@ def optimize(
         People may stop, pause, resume, approve and reject.
     then : "best" or "stay", optional
         Where the motors go at the end; to the best position where an optimum is sought.
+    after : History, optional
+        What the runs said that this one goes on with: see ``resume_scan``.
 
     Returns
     -------
@@ -171,6 +176,8 @@ def optimize(
     spec = {**sought(agent), "space": space.describe(), "seed": int(seed)}
     goal = last_place(then, getattr(agent, "goal", spec["goal"]))
     blind, policy = shutter_for_scan(shutter), bad_points(on_bad_point)
+    if after is not None:
+        check_same(after, space)
     yield from check_ranges(space, motors)
     if not (yield from is_executed()):  # but listed, to be checked or simulated
         points = space.region().spread(rule.budget(TargetBook.size) or LISTED, seed)
@@ -190,7 +197,7 @@ def optimize(
         )
         # Readers, deciders and guards are used by their faces, which are the same.
         logbook = Logbook(cast(Any, reader))
-        voices = cast(Any, _ObeyedOnly(inbox or Inbox()))
+        voices = cast(Any, ObeyedOnly(inbox or Inbox()))
         ears = Ears(
             voices, logbook, cast(Any, decider), cast(Any, advisor), approval, decision_timeout
         )
@@ -229,43 +236,15 @@ def optimize(
             "approval": bool(approval),
             "then": goal,
         }
-        scanned = yield from run_batches(run, _start(measurement, space, record, rule, md or {}))
+        document = _start(measurement, space, record, rule, md or {})
+        if after is not None:
+            run = yield from take_up(after, run)
+            document |= {"resumed_from": after.uid, "resumed_after": after.events}
+        scanned = yield from run_batches(run, document)
         return _outcome(scanned, decider, space)
     finally:
         # Not finalize_wrapper: its plan is left out when the run is halted.
         advisor.close()
-
-
-class _ObeyedOnly:
-    """An inbox that refuses what has no meaning without a raster."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-
-    def take(self) -> list[Said]:
-        """Take all that has been said since."""
-        return [self._judged(said) for said in self._inbox.take()]
-
-    def _judged(self, said: Said) -> Said:
-        kind = said.message.kind
-        if said.objection or (kind in OBEYED and "pixels" not in said.message.detail):
-            return said
-        why = f"an optimisation takes {', '.join(OBEYED)}: {kind} is for scans of a raster"
-        return replace(said, objection=why)
-
-    @property
-    def by(self) -> str:
-        """Who speaks here."""
-        return self._inbox.by
-
-    @property
-    def paused(self) -> bool:
-        """Whether a message paused the run."""
-        return self._inbox.paused
-
-    @paused.setter
-    def paused(self, paused: bool) -> None:
-        self._inbox.paused = paused
 
 
 def _described(advisor: MotorAdvisor, goal: str, timeout: float) -> Plan:

@@ -91,6 +91,11 @@ class MotorAdvisor:
         """Ask what is best, in the background, for the word that ends a run."""
         return self._thread.submit(lambda: self._answer(question).ends(reason, given_up=given_up))
 
+    def fall_back(self) -> None:
+        """Do without the agent from here on."""
+        self._failed = True
+        self._worker.close()
+
     def close(self) -> None:
         """End the worker; an answer under way fails."""
         with self._exchange:
@@ -112,8 +117,7 @@ class MotorAdvisor:
                 why = " ".join(str(error).split()) or type(error).__name__
                 failure = f"the agent failed, low-discrepancy points from here: {why}"
                 logger.warning("decision %d: %s", question.number, failure)
-                self._failed = True
-                self._worker.close()
+                self.fall_back()
         batch = self._vetted(question, self._instead(question))
         return replace(batch, note="; ".join(filter(None, (failure, batch.note))))
 
@@ -134,9 +138,11 @@ class MotorAdvisor:
         vetted = replace(decision, positions=decision.positions[kept], scores=decision.scores[kept])
         note = f"guard refused {len(refused)}: {refused[0]}" if refused else ""
         over = "" if len(kept) else note or "nothing is left to measure"
+        # positions never run out: what is refused now may be allowed when the run is resumed
         return MotorBatch(
-            vetted, question.pending, question.num, tuple(refused), note, over, question.told
-        )
+            vetted, question.pending, question.num, tuple(refused), note, over, question.told,
+            given_up=bool(over),
+        )  # fmt: skip
 
     def _from_worker(self, question: MotorQuestion) -> MotorDecision:
         try:
@@ -154,6 +160,8 @@ class MotorAdvisor:
         return decision
 
     def _call_worker(self, question: MotorQuestion) -> MotorDecision:
+        if self._sent > len(question.log):  # a question of the past
+            self._sent = 0
         log = [_to_json(entry) for entry in question.log[self._sent :]]
         arguments: Sequence[Any] = (log, question.num, question.pending.tolist(), question.number)
         reply = self._worker.call("decide", self._sent, *arguments)

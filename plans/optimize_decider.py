@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from bluesky.protocols import Reading
 from event_model import DataKey
 
-from ..agent import MotorReader, Orders, Progress, StopRule, standing_orders
+from ..agent import (
+    Moment,
+    MotorReader,
+    Orders,
+    PastMotorDecision,
+    Progress,
+    StopRule,
+    standing_orders,
+)
 from .decider import PATIENCE, REJECTED
-from .optimize_advisor import MotorAdvisor, MotorQuestion
+from .optimize_advisor import FALLBACK, MotorAdvisor, MotorQuestion
 from .optimize_targets import (
+    Array,
     MotorBatch,
     MotorGuard,
     Name,
@@ -71,6 +81,8 @@ class MotorDecider:
         self._waiting: float | None = None  # since, seconds since 1970
         self._number = 0
         self._began = time.monotonic()
+        self._seconds_before = 0.0
+        self._forgiven = 0  # events of earlier runs, whose use is not asked about
         self._orders = Orders({})
         self.batch: MotorBatch | None = None  # that is being measured
 
@@ -78,10 +90,14 @@ class MotorDecider:
 
     def begin(self) -> None:
         """Set the clock of the time criterion to zero."""
-        self._began = time.monotonic()
+        self._began = time.monotonic() - self._seconds_before
 
     def ask(self, pending: Sequence[Name] = ()) -> None:
         """Start to compute the next decision while ``pending`` targets are still measured."""
+        self.ask_with(self.grid.positions(pending))
+
+    def ask_with(self, pending: Array) -> None:
+        """Ask with (Q, D) positions on their way."""
         left = self._until.points_left(self._progress(len(pending)))
         num = self._size if left is None else min(left, self._size)
         if self._future is None and num > 0:
@@ -141,6 +157,50 @@ class MotorDecider:
         self.grid.enter(made.number, np.vstack([made.positions, made.best]))
         return name
 
+    # What a run that goes on with another asks.
+
+    def recall(
+        self,
+        made: Sequence[PastMotorDecision],
+        seconds: float = 0.0,
+        reader: MotorReader | None = None,
+    ) -> None:
+        """Take up where other runs stopped; ``reader`` in place of its own."""
+        self._reader = reader or self._reader
+        self._number, self._future, self._seconds_before = len(made), None, seconds
+        # patience begins anew: what was wrong may have been mended
+        self._forgiven = self._reader.observations.next_id - 1
+
+    def answer_at(self, moment: Moment) -> Future[MotorBatch] | None:
+        """Answer as at a moment of the past; None where the stop rule left no point then."""
+        reader = MotorReader(self._reader.space, self._reader.key)
+        reader.recall(cast(Any, moment.log), moment.interventions)
+        past = copy.copy(self)
+        past.recall(cast(Any, moment.decisions), reader=reader)
+        past.ask_with(moment.pending)
+        return past.under_way
+
+    def ask_again(self, moment: Moment) -> None:
+        """Ask for the next decision as it had been asked for at a moment of the past."""
+        self._future = self.answer_at(moment)
+
+    @property
+    def under_way(self) -> Future[MotorBatch] | None:
+        """The decision that has been asked for."""
+        return self._future
+
+    def go_on_with(self, past: PastMotorDecision) -> MotorBatch:
+        """Take a batch of the past for the one that is being measured."""
+        made = past.decision
+        self.batch = MotorBatch(made, past.pending, past.asked, told=past.told)
+        self.grid.enter(made.number, made.positions)
+        return self.batch
+
+    def fall_back_with(self, made: Sequence[PastMotorDecision]) -> None:
+        """Do without the agent, as the run did that is gone on with, if it did."""
+        if made and made[-1].decision.source == FALLBACK:
+            self._advisor.fall_back()
+
     # The bluesky protocol.
 
     def trigger(self) -> FutureStatus:
@@ -151,7 +211,7 @@ class MotorDecider:
             reason = self.stop_reason()
             if reason:
                 given_up = self._until.reason(self._progress()) is None
-                question = self._question((), 1)
+                question = self._question(self.grid.positions(()), 1)
                 self._future = self._advisor.submit_last(question, reason, given_up)
             self.ask()
         if self._future is None:
@@ -195,10 +255,10 @@ class MotorDecider:
         seen, dimensions = len(self._reader.observations), len(self._reader.space.names)
         return last_motor_word(self._number, dimensions, reason, seen)
 
-    def _question(self, pending: Sequence[Name], num: int) -> MotorQuestion:
+    def _question(self, pending: Array, num: int) -> MotorQuestion:
         return MotorQuestion(
             list(self._reader.observations.log),
-            self.grid.positions(pending),
+            pending,
             num,
             self._number,
             len(self._reader.interventions),
@@ -214,7 +274,8 @@ class MotorDecider:
 
     def _in_vain(self) -> str:
         """Why to give up, where the latest readings were all of no use."""
-        latest = self._reader.observations.unusable_run()
+        known = self._reader.observations
+        latest = min(known.unusable_run(), known.next_id - 1 - self._forgiven)
         if latest < max(self._size, PATIENCE):
             return ""
         return f"no usable reading in the last {latest} points: check the detector and the motors"

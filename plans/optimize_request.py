@@ -9,7 +9,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 
-from ..agent import MotorSampler, MotorSpace, StopRule, motor_sampler
+from ..agent import History, MotorSampler, MotorSpace, StopRule, motor_sampler
 from .logbook import Plan
 from .request import data_key, stop_rule
 
@@ -52,6 +52,23 @@ def last_place(then: str | None, goal: str) -> dict[str, Any] | None:
         raise ValueError(f"then takes 'best' or 'stay', but {then!r} came")
     best = then == "best" or (then is None and goal == "optimum")
     return {"to": "best"} if best else None
+
+
+def check_same(past: History, space: MotorSpace) -> None:
+    """Refuse to go on with a run that had other motors or other limits."""
+    if not past.of_motors:
+        raise ValueError(f"run {past.uid} is a scan of a raster: RE(resume_scan(...)) goes on")
+    before = MotorSpace.from_description(past.record["space"])
+    if _ranges(before) != _ranges(space):
+        raise ValueError(
+            f"run {past.uid} had {_ranges(before)}, but {_ranges(space)} came: give the same "
+            "motors and limits, in the same order"
+        )
+
+
+def _ranges(space: MotorSpace) -> str:
+    ends = zip(space.names, space.low, space.high, strict=True)
+    return ", ".join(f"{name} {low!r} to {high!r}" for name, low, high in ends)
 
 
 def motor_rule(until: StopRule | str, dwell: float | None) -> StopRule:

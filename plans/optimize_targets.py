@@ -12,7 +12,7 @@ import numpy as np
 from event_model import DataKey
 from numpy.typing import NDArray
 
-from ..agent import GIVEN_UP, MotorDecision, MotorSpace
+from ..agent import GIVEN_UP, UNREACHABLE, MotorDecision, MotorSpace, UnansweredCheckError
 
 Array = NDArray[np.float64]
 Name = tuple[int, int]
@@ -59,8 +59,10 @@ class TargetBook:
 class MotorGuard:
     """Refuses targets that are not finite, off limits, beyond a constraint, or kept out.
 
-    It fails closed: a check that raises anything refuses the target.  Targets are vetted, not the
-    ways between them: motors of a space like this have no common stage that could say them.
+    It fails closed: a check that raises anything refuses the target.  Motors that cannot be reached
+    when a batch is decided cost none of its targets: they are asked again before each move.
+    Targets are vetted, not the ways between them: motors of a space like this have no common stage
+    that could say them.
 
     Parameters
     ----------
@@ -77,38 +79,35 @@ class MotorGuard:
     def objection(
         self, position: Mapping[str, float], stands: Mapping[str, float] | None = None
     ) -> str | None:
-        """Why the motors may not be driven to a position; None where they may."""
+        """Why the motors may not be driven to a position; None where they may.
+
+        Raises
+        ------
+        UnansweredCheckError
+            If the motors cannot be asked.
+        """
         try:
             why = self.space.objection(position)
             if why is None:
                 self.check(position)
+        except UNREACHABLE as error:
+            raise UnansweredCheckError(
+                f"nobody can say whether it is off limits: {error}"
+            ) from error
         except Exception as error:
             return f"off limits ({error})"
         return why
 
     def vet(self, positions: Array) -> tuple[NDArray[np.bool_], list[str]]:
         """(K,) which of (K, D) positions it lets through, and why not the others."""
-        reasons = [self.objection(self.space.position(where)) for where in positions]
+        reasons = [self._of_a_batch(self.space.position(where)) for where in positions]
         return np.array([why is None for why in reasons], bool), [why for why in reasons if why]
 
-
-@dataclass(frozen=True, eq=False)
-class Named:
-    """A decision whose targets bear names, as the run loop wants them."""
-
-    number: int
-    source: str
-    pixels: NDArray[np.int64]
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """(K,) ones: each target is a point."""
-        return np.ones(len(self.pixels), dtype=np.int64)
-
-    @property
-    def dwells(self) -> NDArray[np.float64]:
-        """(K,) ones: each is counted as long as the others."""
-        return np.ones(len(self.pixels))
+    def _of_a_batch(self, position: Mapping[str, float]) -> str | None:
+        try:
+            return self.objection(position)
+        except UnansweredCheckError:
+            return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +146,9 @@ class MotorBatch:
     at: float = field(default_factory=time.time)
 
     @property
-    def decision(self) -> Named:
-        """The same with its targets' names."""
-        places = np.arange(len(self.made.positions))
-        names = np.column_stack([np.full(len(places), self.made.number), places])
-        return Named(self.made.number, self.made.source, names.astype(np.int64))
+    def decision(self) -> MotorDecision:
+        """The decision, under the name that the run loop knows."""
+        return self.made
 
     def ends(self, reason: str, *, given_up: bool) -> MotorBatch:
         """Give the last word: the same without its targets."""

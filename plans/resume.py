@@ -1,16 +1,16 @@
-"""Going on with a scan that was interrupted, in a new run."""
+"""Going on with a scan, or an optimisation, that was interrupted, in a new run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..agent import History, Sampler
+from ..agent import History, MotorSampler, Sampler
 from ..storage import documents_of_chain
 from .adaptive import adaptive_scan
 from .logbook import Plan
 from .point import PerStep
-from .request import data_key
+from .resume_optimize import motors_of, resume_optimize
 
 SETTINGS = (
     "until batch key dwell longest_dwell settle seed prefetch keep_out largest_step stage "
@@ -31,17 +31,18 @@ def resume_scan(
     motors: Sequence[Any],
     *,
     source: Any = None,
-    agent: str | Mapping[str, Any] | Sampler | None = None,
+    agent: str | Mapping[str, Any] | Sampler | MotorSampler | None = None,
     decision_timeout: float | None = None,
     per_step: PerStep | None = None,
     md: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> Plan:
-    """Go on with an adaptive scan from what its documents say, in a new run that names the old one.
+    """Go on with an adaptive scan, or with ``optimize``, in a new run that names the old one.
 
-    The interrupted batch is finished first; the decision that was asked for is asked for again.
-    On the same machine, with repeatable readings, the pixels are then those that the
-    uninterrupted scan would have measured. Elsewhere it goes on all the same, and the first
+    All that it needs the old run's documents say. The interrupted batch is finished first; the
+    decision that was asked for is asked for again.
+    On the same machine, with repeatable readings, the points are then those that the
+    uninterrupted run would have measured. Elsewhere it goes on all the same, and the first
     decision that comes out otherwise is told, in a warning and in the stream ``interventions``.
 
     Parameters
@@ -52,28 +53,28 @@ def resume_scan(
     detectors : list of readables
         As of the old run.
     motors : list of movables
-        The two motors of the old run's axes, in any order.
+        The motors of the old run, in any order.
     source : path or catalog, optional
         Where a uid is looked up: a data folder, or a client as ``open_catalog`` gives it. A run
         in a folder whose process has died is closed there, with the reason.
-    agent : str, mapping or Sampler, optional
-        In place of the old run's agent; needed where that was a sampler of your own.
+    agent : str, mapping, Sampler or MotorSampler, optional
+        In place of the old run's agent or goal; needed where that was a sampler of your own.
     decision_timeout, per_step, md
-        As in ``adaptive_scan``.
+        As in ``adaptive_scan`` and ``optimize``.
     **changes
         Further devices that the scan needs (``shutter``, ``inbox``), and what to change of its
         settings.
 
     Returns
     -------
-    ScanOutcome
-        Of the whole scan: points and coverage count all runs.
+    ScanOutcome or OptimizeOutcome
+        Of the whole: its points count all runs.
 
     Raises
     ------
     ValueError
-        If the documents are not those of an adaptive scan, if that is finished, or if the devices
-        are not its devices: before anything moves.
+        If the documents are not those of an adaptive scan or an optimisation, if that is finished,
+        or if the devices are not its devices: before anything moves.
     RuntimeError
         If the run is still being measured, or a motor does not come to rest.
 
@@ -84,27 +85,36 @@ def resume_scan(
     past = run if isinstance(run, History) else History.of(_documents(run, source))
     if past.finished:
         raise ValueError(f"run {past.uid} is finished ({past.finished}): nothing is left to resume")
-    record = past.record
-    of_axis = {data_key(motor): motor for motor in motors}
-    axes = record["grid"]["axes"]
-    missing = [axis["name"] for axis in axes if axis["name"] not in of_axis]
-    if missing:
-        raise ValueError(
-            f"run {past.uid} moved {' and '.join(axis['name'] for axis in axes)}, but the motors "
-            f"given are {', '.join(of_axis) or 'none'}: give {' and '.join(missing)} too"
+    go_on = resume_optimize if past.of_motors else _resume_raster
+    return (
+        yield from go_on(
+            past,
+            detectors,
+            motors,
+            agent=agent,
+            after=past,
+            decision_timeout=decision_timeout or past.record["decision_timeout"],
+            per_step=per_step,
+            md={**_of_the_user(past), **(md or {})},
+            **_checked(past, changes),
         )
+    )
+
+
+def _resume_raster(
+    past: History, detectors: Sequence[Any], motors: Sequence[Any], agent: Any, **changes: Any
+) -> Plan:
+    record = past.record
+    axes = record["grid"]["axes"]
+    of_axis = motors_of(past, motors, [axis["name"] for axis in axes])
     slow, fast = (
         (of_axis[axis["name"]], axis["start"], axis["stop"], axis["num"]) for axis in axes
     )
     settings: dict[str, Any] = {name: record[name] for name in SETTINGS if name in record}
     if record.get("batch_grows"):
         settings["batch"] = None
-    settings["decision_timeout"] = decision_timeout or record["decision_timeout"]
     settings["fly"] = _flying(past, detectors, changes)
     settings["then"] = _goal(record.get("then"))
-    if record.get("shutter") and "shutter" not in changes:
-        raise ValueError(f"run {past.uid} had a shutter, {record['shutter']}: give shutter=")
-    user = {key: value for key, value in past.starts[0].items() if key not in OF_THE_RUN}
     return (
         yield from adaptive_scan(
             detectors,
@@ -112,11 +122,20 @@ def resume_scan(
             *slow,
             *fast,
             **{**settings, **changes},
-            per_step=per_step,
-            after=past,
-            md={**user, **(md or {})},
         )
     )
+
+
+def _checked(past: History, changes: dict[str, Any]) -> dict[str, Any]:
+    """Give the changes back, unless they lack the shutter that the run had."""
+    shutter = past.record.get("shutter")
+    if shutter and "shutter" not in changes:
+        raise ValueError(f"run {past.uid} had a shutter, {shutter}: give shutter=")
+    return changes
+
+
+def _of_the_user(past: History) -> dict[str, Any]:
+    return {key: value for key, value in past.starts[0].items() if key not in OF_THE_RUN}
 
 
 def _flying(past: History, detectors: Sequence[Any], changes: Mapping[str, Any]) -> bool:

@@ -12,8 +12,7 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import numpy as np
 
-from ..agent import History, Interruption, PastDecision
-from .batch import Batch
+from ..agent import History, PastDecision
 from .batches import AdaptiveRun, measure_batch
 from .decider import Decider
 from .logbook import Plan
@@ -40,7 +39,7 @@ class Recheck:
     differs : int
         The first decision that comes out otherwise now; -1 where the last one does not.
     what : str
-        ``digest`` or ``pixels``: what differs.
+        ``digest``, or ``pixels``, or of motors ``positions``: what differs.
     """
 
     number: int = -1
@@ -78,7 +77,7 @@ def take_up(past: History, run: AdaptiveRun) -> Plan:
             what=recheck.what,
         )
         if interruption is not None:
-            batch = run.decider.batch = _batch(interruption)
+            batch = run.decider.go_on_with(interruption.batch)
             yield from await_approval(run.ears, batch)
             decision = batch.decision
             dwells = np.repeat(decision.dwells, decision.lengths)
@@ -148,8 +147,3 @@ def _difference(past: History, each: PastDecision, decider: Decider) -> Plan:
     if again is not None:
         yield from wait_for_future(again, math.inf)
     return what_differs(again and again.result(timeout=0), each)
-
-
-def _batch(interruption: Interruption) -> Batch:
-    past = interruption.batch
-    return Batch(past.decision, past.pending, past.asked, told=past.told)

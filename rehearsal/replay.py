@@ -199,7 +199,7 @@ def check_decisions(documents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[
     first, what = differing[0] if differing else (-1, "")
     return {
         "uid": past.uid,
-        "agent": past.record["agent"],
+        "agent": past.agent,
         "decisions": len(past.made),
         "identical": len(past.made) - len(differing),
         "first_different": first,

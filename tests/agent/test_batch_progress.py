@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import pytest
 
-from skysteer.agent import Intervention, Observation
+from skysteer.agent import Intervention
 from skysteer.agent.batch_progress import BatchProgress
 
 TARGETS = [(0, 0), (0, 1), (0, 2), (0, 3)]
@@ -20,7 +19,7 @@ def progress(what: Iterable[tuple[str, object]], rejected: object = ()) -> Batch
     for kind, said in what:
         if kind == "read":
             number += 1
-            followed.reading(length, Observation(number, *said, 1.0))  # pyright: ignore
+            followed.reading(length, number, said)  # pyright: ignore
             length += 1
         else:
             detail = {"seq_nums": [number], **said} if kind == "quarantine" else said  # pyright: ignore
@@ -85,5 +84,5 @@ def test_rejected_targets_are_passed_over_unless_they_had_been_measured() -> Non
 
 def test_unusable_readings_count_as_tried() -> None:
     followed = BatchProgress(TARGETS)
-    followed.reading(10, Observation(11, -1, -1, math.nan))
+    followed.reading(10, 11, (-1, -1))
     assert followed.steps == [11]

@@ -23,6 +23,7 @@ from skysteer.simulators import SoftMicroscope
 from skysteer.storage import Document, Journal, last_wins, read_journal
 
 from .hangar import Hangar
+from .mirror import mirror_devices
 
 SAMPLERS = Path(__file__).with_name("samplers.py")
 
@@ -145,6 +146,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     if RE.state != "idle":
         RE.halt()
     RE.loop.call_soon_threadsafe(RE.loop.stop)
+
+
+@pytest.fixture
+def mirror(bench: Bench) -> Any:
+    """The bench with a mirror's pitch and height, and the flux behind it."""
+    pitch, height, detector = mirror_devices()
+    beside: Any = bench
+    beside.pitch, beside.height, bench.det = pitch, height, detector
+    return beside
 
 
 @pytest.fixture
