@@ -55,6 +55,14 @@ class ChannelValues:
         elif not self._own[place]:
             self._values[place] = self._nearest(place, pixels)
 
+    def at(self, place: int) -> float:
+        """Value at a place; NaN before the first reading."""
+        return self._values[place]
+
+    def exposure_at(self, place: int) -> float:
+        """How long a place was counted in all."""
+        return self._exposures[place]
+
     @property
     def exposures(self) -> NDArray[np.float64]:
         """(P,) how long each place was counted in all."""

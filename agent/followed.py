@@ -18,7 +18,7 @@ LARGEST = 1e100  # of a value
 class Followed(Generic[Process]):
     """Brings the process of each channel up to date with a scan.
 
-    All begin anew where it does not extend the last one.
+    All begin anew where it does not go on from the last one.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ class Followed(Generic[Process]):
     def at(self, scan: SparseScan, audited: NDArray[np.bool_]) -> GPChannels[Process]:
         """Give the processes of a scan, of which some points were drawn at random."""
         scan = squarable(scan)
-        if self._seen is None or not scan.extends(self._seen):
+        if self._seen is None or not scan.continues(self._seen):
             self._processes = tuple(self.anew(channel) for channel in scan.channels)
-        elif len(scan.values) > len(self._seen.values):
-            known = len(self._seen.values)
+        else:
+            known = len(self._seen.readings[1])
             for process, channel in zip(self._processes, scan.channels, strict=True):
-                process.update(channel.pixels[known:], channel.values[known:])
+                _learn(process, channel, known)
         self._seen = scan
         for process in self._processes:
             process.count_as_audits(audited)
@@ -48,8 +48,16 @@ class Followed(Generic[Process]):
     def anew(self, scan: SparseScan) -> Process:
         """Make the process of a scan's first channel, and keep nothing of it."""
         process = self._make(scan.shape)
-        process.update(scan.pixels, squarable(scan).values)
+        _learn(process, squarable(scan), 0)
         return process
+
+
+def _learn(process: TestedGP, scan: SparseScan, known: int) -> None:
+    """Take the readings of a channel in, from an index on."""
+    pixels, values, exposures = scan.readings
+    if len(values) > known:
+        times = None if exposures is None else exposures[known:]
+        process.update(pixels[known:], values[known:], exposures=times)
 
 
 def squarable(scan: SparseScan) -> SparseScan:
@@ -58,4 +66,7 @@ def squarable(scan: SparseScan) -> SparseScan:
     if most <= LARGEST:
         return scan
     values, *others = (np.clip(v, -LARGEST, LARGEST) for v in (scan.values, *scan.others))
-    return replace(scan, values=values, others=tuple(others))
+    log = scan.log and replace(
+        scan.log, values=tuple(np.clip(v, -LARGEST, LARGEST) for v in scan.log.values)
+    )
+    return replace(scan, values=values, others=tuple(others), log=log)

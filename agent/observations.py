@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models import SparseScan
+from ..models import ReadingLog, SparseScan
 from .channel_values import ChannelValues
 
 
@@ -117,6 +117,7 @@ class Observations:
         self._place: dict[tuple[int, int], int] = {}
         self._pixels, self._ids = array("q"), array("q")
         self._channels: tuple[ChannelValues, ...] = ()
+        self._counted, self._known = array("q"), array("d")
         self._unread: set[tuple[int, int]] = set()
         self._unusable_run = self._used = 0
         self._hash = hashlib.sha256()
@@ -152,6 +153,10 @@ class Observations:
             )
         for channel, value in zip(self._channels, values, strict=True):
             channel.put(place, value, self._pixels, exposure)
+        if self.adds:
+            self._counted.append(place)
+            self._known.extend([each.at(place) for each in self._channels])
+            self._known.append(self._channels[0].exposure_at(place))
         return said
 
     def fingerprint(self) -> bytes:
@@ -195,7 +200,17 @@ class Observations:
         pixels = np.array(self._pixels, dtype=np.int64).reshape(-1, 2)
         values = [channel.filled() for channel in self._channels] or [np.empty(0)]
         exposures = self._channels[0].exposures if self.adds and self._channels else None
-        return SparseScan(shape, pixels, values[0], tuple(values[1:]), exposures)
+        return SparseScan(shape, pixels, values[0], tuple(values[1:]), exposures, self._readings())
+
+    def _readings(self) -> ReadingLog | None:
+        """The readings one by one, where they add up; None where a channel still lacked a value."""
+        if not self._counted:
+            return None
+        known = np.array(self._known, dtype=np.float64).reshape(len(self._counted), -1)
+        if not np.isfinite(known).all():
+            return None
+        *values, exposures = np.ascontiguousarray(known.T)
+        return ReadingLog(np.array(self._counted, dtype=np.int64), tuple(values), exposures)
 
     def barren(self) -> NDArray[np.int64]:
         """(B, 2) pixels that were measured without a usable value."""

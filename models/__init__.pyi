@@ -32,7 +32,7 @@ from .reconstruct import (
     nearest_measured,
     reconstruct,
 )
-from .scan import SparseScan
+from .scan import ReadingLog, SparseScan
 from .slads_features import reduction_in_distortion, rescaled, slads_features
 from .slads_net import SladsNetwork, load_slads_net, save_slads_net
 from .tested_gp import TestedGP
@@ -55,6 +55,7 @@ __all__ = [
     "NoiseAwareMap",
     "OffHill",
     "RasterGP",
+    "ReadingLog",
     "Reconstruction",
     "Search",
     "SearchRegion",

@@ -40,14 +40,21 @@ class BlendedGP(TestedGP):
         self._own_scale = LocalScale()
 
     def update(
-        self, pixels: ArrayLike, values: ArrayLike, variances: ArrayLike | None = None
+        self,
+        pixels: ArrayLike,
+        values: ArrayLike,
+        variances: ArrayLike | None = None,
+        exposures: ArrayLike | None = None,
     ) -> None:
-        """Test readings, and take them in; as `RasterGP.update`."""
-        super().update(pixels, values, variances)
+        """Test readings, and take them in; as `TestedGP.update`."""
+        super().update(pixels, values, variances, exposures)
         self._blend = None
         read = self._readings
         if len(read):
-            scan = SparseScan(self.shape, read.where.astype(np.int64), read.values.copy())
+            scan = SparseScan(
+                self.shape, read.where.astype(np.int64), read.values.copy(),
+                exposures=read.exposures.copy(),
+            )  # fmt: skip
             self._kriging.update(scan)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,7 +87,11 @@ class RasterGP:
         self._scale: LocalScale | None = None
 
     def update(
-        self, pixels: ArrayLike, values: ArrayLike, variances: ArrayLike | None = None
+        self,
+        pixels: ArrayLike,
+        values: ArrayLike,
+        variances: ArrayLike | None = None,
+        exposures: ArrayLike | None = None,
     ) -> None:
         """Take readings in; of several at a pixel the last one counts.
 
@@ -99,18 +104,21 @@ class RasterGP:
         variances : (K,) array-like, optional
             Noise of each reading, in squares of the values' unit; else counting noise where
             ``counts_per_unit`` was given, and none where not.
+        exposures : (K,) array-like, optional
+            How long each pixel has been counted in all, above 0, in units of that in which
+            ``counts_per_unit`` are counted: its counting noise falls with it.  1 where not given.
 
         Raises
         ------
         ValueError
-            If lengths differ, or a variance is negative or no number.
+            If lengths differ, a variance is negative or no number, or an exposure is not above 0.
         """
-        where, what, noise = usable_readings(self.shape, pixels, values, variances)
+        given = usable_readings(self.shape, pixels, values, variances, exposures).last_of_each()
         if variances is None and self._counts_per_unit is not None:
-            noise = np.full(len(what), np.nan)  # by the readings around
-        if not len(where):
+            given = replace(given, variances=np.full(len(given), np.nan))  # by the readings around
+        if not len(given):
             return
-        known, again = self._readings.take(where, what, noise)
+        known, again = self._readings.take(given)
         self._scale = None
         if not self._given and milestone(len(self._readings)) > self._fitted:
             self._learn(milestone(len(self._readings)))
@@ -318,6 +326,7 @@ class RasterGP:
         where, values, noise = r.where[:num], r.values[:num], r.variances[:num]
         if self._counts_per_unit is not None:
             counted = counting_noise(self.shape, where, values, self._counts_per_unit)
+            counted /= r.exposures[:num]
             noise = np.where(np.isnan(noise), counted, noise)
         self._hyperparameters = fit_hyperparameters(
             self.shape, where, values, noise, smoothness=self._smoothness

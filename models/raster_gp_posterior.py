@@ -149,7 +149,7 @@ class TilePosterior:
             chosen = np.flatnonzero(stale[r.where[:, 0] // TILE, r.where[:, 1] // TILE])
             lists = self.neighbours.all
             mean_around(chosen, lists, r.where, r.values, self.ratio, AROUND, self._around)
-            counted = variance_of_counts(self._around, self._counts_per_unit)
+            counted = variance_of_counts(self._around, self._counts_per_unit) / r.exposures
             noise = np.where(np.isnan(noise), counted, noise)
         changed = noise != self.noise
         self.noise = noise

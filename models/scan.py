@@ -9,6 +9,35 @@ from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, eq=False)
+class ReadingLog:
+    """The readings of a scan whose pixels may be counted again, in their order.
+
+    Attributes
+    ----------
+    places : (R,) ndarray of int64
+        Index of each reading's pixel among those of the scan.
+    values : tuple of (R,) ndarray of float64
+        What was known of the pixel when the reading had come, of each channel.
+    exposures : (R,) ndarray of float64
+        How long it had been counted in all by then, in nominal dwells.
+    """
+
+    places: NDArray[np.int64]
+    values: tuple[NDArray[np.float64], ...]
+    exposures: NDArray[np.float64]
+
+    def extends(self, other: ReadingLog) -> bool:
+        """Whether these begin with the same readings."""
+        known = len(other.places)
+        mine, its = (self.places, *self.values), (other.places, *other.values)
+        return (
+            len(mine) == len(its)
+            and all(np.array_equal(a[:known], b) for a, b in zip(mine, its, strict=True))
+            and np.array_equal(self.exposures[:known], other.exposures)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class SparseScan:
     """The pixels of a raster that have been measured so far.
 
@@ -25,6 +54,9 @@ class SparseScan:
     exposures : (P,) ndarray of float64, optional
         How long each pixel has been counted in all, in the scan's nominal dwells; 1 everywhere
         where not given.  Values are rates, and do not grow with it.
+    log : ReadingLog, optional
+        The readings one by one, where a pixel may have several: what learns from their order, and
+        not from the pixels alone, then need not begin anew where one was counted again.
     """
 
     shape: tuple[int, int]
@@ -32,6 +64,7 @@ class SparseScan:
     values: NDArray[np.float64]
     others: tuple[NDArray[np.float64], ...] = ()
     exposures: NDArray[np.float64] | None = None
+    log: ReadingLog | None = None
 
     @classmethod
     def of(cls, shape: tuple[int, int], pixels: ArrayLike, values: ArrayLike) -> SparseScan:
@@ -75,7 +108,7 @@ class SparseScan:
         return len(self.pixels) / (self.shape[0] * self.shape[1])
 
     def first(self, num: int) -> SparseScan:
-        """The scan as it was after ``num`` points."""
+        """The scan's first ``num`` points, as they are now."""
         others = tuple(values[:num] for values in self.others)
         exposures = None if self.exposures is None else self.exposures[:num]
         return SparseScan(self.shape, self.pixels[:num], self.values[:num], others, exposures)
@@ -86,9 +119,36 @@ class SparseScan:
         if not self.others:
             return (self,)
         every = (self.values, *self.others)
-        counted = self.exposures
+        logs: list[ReadingLog | None] = [None] * len(every)
+        if self.log is not None:
+            known = self.log
+            logs = [ReadingLog(known.places, (v,), known.exposures) for v in known.values]
         return tuple(
-            SparseScan(self.shape, self.pixels, values, exposures=counted) for values in every
+            SparseScan(self.shape, self.pixels, values, exposures=self.exposures, log=log)
+            for values, log in zip(every, logs, strict=True)
+        )
+
+    @property
+    def readings(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None]:
+        """(R, 2) pixels, (R,) values and (R,) exposures of the first channel's readings, in order.
+
+        Those of a pixel that was counted again come again, with what was known of it by then;
+        where that is not known, each pixel as it is now.
+        """
+        if self.log is None:
+            return self.pixels, self.values, self.exposures
+        return self.pixels[self.log.places], self.log.values[0], self.log.exposures
+
+    def continues(self, other: SparseScan) -> bool:
+        """Whether this begins with the same readings, some of its pixels counted again maybe."""
+        if self.log is None or other.log is None:
+            return self.log is other.log and self.extends(other)
+        known = len(other.pixels)
+        return (
+            self.shape == other.shape
+            and len(self.pixels) >= known
+            and np.array_equal(self.pixels[:known], other.pixels)
+            and self.log.extends(other.log)
         )
 
     @property

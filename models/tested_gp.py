@@ -11,7 +11,7 @@ from .error_estimate import MOST_SPREAD, spread_of
 from .forward_log import Tests, block_end
 from .raster_gp import RasterGP
 from .raster_gp_fit import variance_of_counts
-from .raster_gp_readings import usable_readings
+from .raster_gp_readings import next_milestone, usable_readings
 from .raster_gp_scale import (
     FEWEST,
     LocalScale,
@@ -38,7 +38,8 @@ class TestedGP(RasterGP):
 
     Notes
     -----
-    A function of the readings in their order: however they came in batches, it is the same.
+    A function of the readings in their order, those of a pixel that come again included: however
+    they came in batches, it is the same.
     """
 
     __test__ = False  # no test case, whatever pytest may think of the name
@@ -51,21 +52,25 @@ class TestedGP(RasterGP):
         self._log_spread = MOST_SPREAD
 
     def update(
-        self, pixels: ArrayLike, values: ArrayLike, variances: ArrayLike | None = None
+        self,
+        pixels: ArrayLike,
+        values: ArrayLike,
+        variances: ArrayLike | None = None,
+        exposures: ArrayLike | None = None,
     ) -> None:
-        """Test readings, and take them in; as `RasterGP.update`."""
-        where, what, noise = usable_readings(self.shape, pixels, values, variances)
-        again = self._readings.index[where[:, 0], where[:, 1]] >= 0
-        given = None if variances is None else noise
-        self._take(where[again], what[again], given if given is None else given[again])
-        where, what = where[~again], what[~again]
-        given = given if given is None else given[~again]
-        while len(where):
+        """Test readings, and take them in; as `RasterGP.update`.
+
+        A pixel that comes again is no further test, and what it said when it was one stands.
+        """
+        given = usable_readings(self.shape, pixels, values, variances, exposures)
+        while len(given):
             end = block_end(self._block_begin)
-            num = end - self.num_readings
-            self._take(where[:num], what[:num], given if given is None else given[:num])
-            where, what = where[num:], what[num:]
-            given = given if given is None else given[num:]
+            # What came again after a fit must not enter it, in whatever batches they came.
+            cut = min(end, next_milestone(self.num_readings))
+            num = self._readings.until(given, cut)
+            now, given = given.part(slice(num)), given.part(slice(num, None))
+            known = None if variances is None else now.variances
+            super().update(now.where, now.values, known, now.exposures)
             if self.num_readings == end:
                 self._log = self._own_tests().latest()
                 self._forecast = self._foretell()
@@ -90,6 +95,7 @@ class TestedGP(RasterGP):
         if self._counts_per_unit is not None:
             expected = zero + unit * mean[at]
             counted = variance_of_counts(expected, self._counts_per_unit) / unit**2
+            counted /= self._readings.exposures[fresh]
             noise = np.where(np.isnan(noise), counted, noise)
         found = Tests(
             (self._readings.values[fresh] - zero) / unit - mean[at],
@@ -108,10 +114,6 @@ class TestedGP(RasterGP):
     @property
     def _block_begin(self) -> int:
         return 0 if self._forecast is None else int(self._forecast[0])
-
-    def _take(self, where: Any, what: Any, noise: Any) -> None:
-        if len(where):
-            super().update(where, what, noise)
 
     def _foretell(self) -> tuple[Any, ...]:
         """What the map says now of every pixel, in standard deviations."""
