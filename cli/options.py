@@ -47,6 +47,9 @@ LongestDwell = Annotated[
     float | None,
     typer.Option(help="Seconds up to which the agent may count a target, from --dwell on."),
 ]
+Counters = Annotated[
+    int, typer.Option("--channels", help="How many of the counter's channels are mapped together.")
+]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait for the PVs.")]
 Seed = Annotated[int, typer.Option(help="The same seed and readings give the same scan.")]
 Batch = Annotated[int | None, typer.Option(help="Points between two decisions.")]

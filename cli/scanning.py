@@ -13,6 +13,7 @@ from .options import (
     Agent,
     Approve,
     Batch,
+    Counters,
     Dwell,
     Fly,
     Json,
@@ -56,6 +57,7 @@ def demo(
     ] = "128x128",
     dwell: Dwell = 0.01,
     longest_dwell: LongestDwell = None,
+    channels: Counters = 1,
     fly: Fly = False,
     noise: Annotated[Noise, typer.Option(help="Counting statistics.")] = Noise.POISSON,
     peak_rate: Annotated[float, typer.Option(help="Counts/s of the brightest pixel.")] = 1e6,
@@ -82,6 +84,7 @@ def demo(
         then=place(then),
         fly=fly,
         longest_dwell=longest_dwell,
+        channels=channels,
     )
     settings = Demo(
         scan,
@@ -106,6 +109,7 @@ def scan(
     seed: Seed = 1,
     dwell: Dwell = 0.01,
     longest_dwell: LongestDwell = None,
+    channels: Counters = 1,
     fly: Fly = False,
     timeout: Timeout = 10.0,
     patience: Annotated[
@@ -139,6 +143,7 @@ def scan(
         then=place(then),
         fly=fly,
         longest_dwell=longest_dwell,
+        channels=channels,
     )
     with _shown_on_a_page(out, monitor):
         outcome = run_scan(settings)

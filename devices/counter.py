@@ -43,6 +43,11 @@ def normalised_rate(counts: float, i0: float, nominal_i0: float = NOMINAL_I0) ->
     return counts * nominal_i0 / i0 if 0 < i0 < math.inf else math.nan
 
 
+def _told(signal: Any, reading: dict[str, Any]) -> Any:
+    """A signal's value and time, out of a reading that may have it."""
+    return reading[signal.name] if signal.name in reading else signal.read()[signal.name]
+
+
 class DwellSignal(FloatSignal):
     """The dwell time in s; refuses what is no time to count for."""
 
@@ -69,9 +74,9 @@ class Counter(Device):
     """A scaler-like counter: `trigger` counts for the dwell, `read` fetches what was counted.
 
     A reading has ``<name>``, the value that steers (`normalised_rate`, counts/s),
-    ``<name>_counts``, ``<name>_i0`` and ``<name>_dwell`` (s), and further channels with
-    `with_channels`. The dwell is set like a motor, ``bps.abs_set(counter.dwell, 0.01)``;
-    unstaging puts back what it was.
+    ``<name>_counts``, ``<name>_i0`` and ``<name>_dwell`` (s); with `with_channels` also rate and
+    counts of further channels, ``<name>2``, ``<name>_counts2`` and so on. The dwell is set like a
+    motor, ``bps.abs_set(counter.dwell, 0.01)``; unstaging puts back what it was.
 
     Parameters
     ----------
@@ -113,7 +118,7 @@ class Counter(Device):
 
     @classmethod
     def with_channels(cls, channels: int) -> type["Counter"]:
-        """Make a class that also reads ``<name>_counts2`` to ``<name>_counts<channels>``."""
+        """Make a class that also reads further channels, ``2`` to ``channels``, each its rate."""
         further = {f"counts{n}": f"Counts{n}" for n in range(2, channels + 1)}
         components = {attr: Cpt(FloatSignalRO, suffix) for attr, suffix in further.items()}
         return create_device_from_components(
@@ -137,19 +142,29 @@ class Counter(Device):
 
     def read(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         reading: Any = super().read()
-        counts, i0 = (
-            reading[signal.name] if signal.name in reading else signal.read()[signal.name]
-            for signal in (self.counts, self.i0)
-        )
-        rate = normalised_rate(counts["value"], i0["value"], self.nominal_i0)
-        steering = {"value": rate, "timestamp": counts["timestamp"]}
-        return {self.name: steering, **reading}
+        i0 = _told(self.i0, reading)["value"]
+        rates: dict[str, Any] = {}
+        for key, signal in self._rated().items():
+            counts = _told(signal, reading)
+            rate = normalised_rate(counts["value"], i0, self.nominal_i0)
+            rates[key] = {"value": rate, "timestamp": counts["timestamp"]}
+        return {**rates, **reading}
 
     def describe(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        source = f"{self.counts.source_name} * {self.nominal_i0:g} / {self.i0.pvname}"
-        steering = {"source": source, **FLOAT64, "units": "counts/s"}
+        over = f"* {self.nominal_i0:g} / {self.i0.pvname}"
+        rates = {
+            key: {"source": f"{signal.source_name} {over}", **FLOAT64, "units": "counts/s"}
+            for key, signal in self._rated().items()
+        }
         further: Any = super().describe()
-        return {self.name: steering, **further}
+        return {**rates, **further}
+
+    def _rated(self) -> dict[str, Any]:
+        """Each channel's counts, by the key of its rate."""
+        counted = [attr for attr in self.component_names if attr.startswith("counts")]
+        return {
+            f"{self.name}{attr.removeprefix('counts')}": getattr(self, attr) for attr in counted
+        }
 
     @property
     def hints(self) -> dict[str, list[str]]:

@@ -68,7 +68,7 @@ class MultichannelCounter(Counter):
 
     @classmethod
     def with_channels(cls, channels: int) -> type[MultichannelCounter]:
-        """Make a class that also reads ``<name>_counts2`` to ``<name>_counts<channels>``."""
+        """Make a class that also reads further channels, ``2`` to ``channels``, each its rate."""
         arrays = {f"fly_counts{n}": _array(f"Fly:Counts{n}") for n in range(2, channels + 1)}
         counter = super().with_channels(channels)
         return create_device_from_components(
@@ -131,15 +131,21 @@ class MultichannelCounter(Counter):
             getattr(self, name.removeprefix("fly_")).name: self._fetched(name, number)
             for name in names
         }
-        i0, counts = self._fetched("fly_i0", number), counted[self.counts.name]
-        rates = [normalised_rate(c, m, self.nominal_i0) for c, m in zip(counts, i0, strict=True)]
+        i0 = self._fetched("fly_i0", number)
+        rates = {
+            key: [
+                normalised_rate(c, m, self.nominal_i0)
+                for c, m in zip(counted[signal.name], i0, strict=True)
+            ]
+            for key, signal in self._rated().items()
+        }
         places = {
             axis: self._fetched(f"fly_{encoder.lower()}", number)
             for axis, encoder in self.encoders.items()
         }
         elapsed = self._fetched("fly_elapsed", number)
-        told = {self.name: rates, self.i0.name: i0, self.dwell.name: elapsed}
-        return {**told, **counted, **places}
+        told = {self.i0.name: i0, self.dwell.name: elapsed}
+        return {**rates, **told, **counted, **places}
 
     def stop(self, *, success: bool = False) -> None:
         """End a flight, or abort the count under way, which then fails, or is forgiven."""

@@ -37,6 +37,8 @@ def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -
     LiveRunError
         If it is still being measured.
     """
+    from ..agent import steering_keys
+
     began = time.monotonic()
     past = find_past(out, uid, tiled)
     history = past.history
@@ -55,6 +57,7 @@ def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -
         **{name: record[name] for name in ("agent", "options", "until", "batch", "seed", "dwell")},
         fly=bool(record.get("fly")),
         longest_dwell=record.get("longest_dwell"),
+        channels=len(steering_keys(history.starts[0], ())),
         timeout=session["timeout"],
         out=out,
         tiled=tiled,
@@ -65,7 +68,7 @@ def run_resume(out: Path, uid: str | None = None, *, tiled: str | None = None) -
     if history.finished:
         say(f"run {history.uid} in {out} is finished ({history.finished})")
         options = None if settings is None else demo_microscope(settings)
-        truth = None if options is None else true_rates(options, options.specimen())
+        truth = None if options is None else true_rates(options, scan.channels)
         return {**finish(scan, past.runs, history.finished, truth, began), "resumed_from": before}
     say(f"going on with run {history.uid} after {history.events} points")
     outcome = run_scan(scan, past=past) if settings is None else run_demo(settings, past)

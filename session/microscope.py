@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .checks import say
 
@@ -42,7 +42,7 @@ class Session:
 
 @contextmanager
 def open_devices(
-    prefix: str, timeout: float, fly: bool = False
+    prefix: str, timeout: float, fly: bool = False, channels: int = 1
 ) -> Iterator[tuple[ScanStage, Counter, RingCurrent]]:
     """Connect to a microscope, and let it go on leaving.
 
@@ -52,6 +52,8 @@ def open_devices(
         As in ``open_session``.
     fly : bool
         Whether the counter needs its multichannel mode, which not every one has.
+    channels : int
+        How many of the counter's channels are read.
 
     Raises
     ------
@@ -62,11 +64,9 @@ def open_devices(
 
     stage = ScanStage(prefix, name="stage")
     encoders = {"stage_x": "X", "stage_y": "Y"}
-    counter = (
-        MultichannelCounter(f"{prefix}counter:", name="counter", encoders=encoders)
-        if fly
-        else Counter(f"{prefix}counter:", name="counter")
-    )
+    known: dict[str, Any] = {"encoders": encoders} if fly else {}
+    kind = (MultichannelCounter if fly else Counter).with_channels(channels)
+    counter = kind(f"{prefix}counter:", name="counter", **known)
     ring = RingCurrent(f"{prefix}ring:", name="ring")
     try:
         connect([stage, counter, ring], timeout)
@@ -84,6 +84,7 @@ def open_session(
     tiled: str | None = None,
     timeout: float = 10.0,
     fly: bool = False,
+    channels: int = 1,
 ) -> Iterator[Session]:
     """Connect to a microscope and get ready to record; on leaving, what is left is stored.
 
@@ -97,8 +98,8 @@ def open_session(
         A Tiled server to write to in place of the folder's own catalog.
     timeout : float
         Seconds to wait for the PVs, all together.
-    fly : bool
-        Whether the counter needs its multichannel mode.
+    fly, channels
+        As in ``open_devices``.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def open_session(
 
     from ..storage import Store
 
-    with open_devices(prefix, timeout, fly) as (stage, counter, ring):
+    with open_devices(prefix, timeout, fly, channels) as (stage, counter, ring):
         store = Store(out, tiled)
         try:
             RE = RunEngine({"scan_id": _last_scan_id(out)}, call_returns_result=True)

@@ -21,15 +21,15 @@ def finish(
     truth: NDArray[np.float64] | None,
     began: float,
 ) -> dict[str, Any]:
-    """Draw what the runs of a scan hold, and compare."""
-    from ..models import inverse_distance, nrmse, ssim
+    """Draw what the runs of a scan hold, and compare; of several channels the mean scores."""
+    from ..models import nrmse, ssim
     from ..storage import as_one_run
     from ..views import save_map, summarize, write_points, write_report
 
     summary = summarize(as_one_run(runs))
     if not len(summary.scan.values):
         raise RuntimeError(f"nothing usable was measured: {stop_reason}")
-    reconstruction = inverse_distance(summary.scan)
+    maps = [channel.reconstruct() for channel in summary.channels]
     write_points(scan.out / "points.csv", summary)
     save_map(scan.out / "map.png", summary, truth=truth)
     write_report(scan.out / "report.html", summary, truth=truth)
@@ -42,8 +42,8 @@ def finish(
         "agent": scan.agent,
         "points": len(summary.scan.values),
         "coverage": summary.scan.coverage,
-        "nrmse": None if truth is None else nrmse(truth, reconstruction),
-        "ssim": None if truth is None else ssim(truth, reconstruction),
+        "nrmse": None if truth is None else float(np.mean([*map(nrmse, truth, maps)])),
+        "ssim": None if truth is None else float(np.mean([*map(ssim, truth, maps)])),
         "decision_ms_p50": float(np.median(decided)),
         "decision_ms_p95": float(np.percentile(decided, 95)),
         "overhead_ms_per_point": 1e3 * (float(np.mean(spacing)) - counted)

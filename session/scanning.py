@@ -43,7 +43,7 @@ def run_scan(
     Parameters
     ----------
     scan : Scan
-    truth : (M, N) ndarray of float64, optional
+    truth : (C, M, N) ndarray of float64, optional
         The noiseless rates on the grid, where they are known.
     past : Past, optional
         What to go on with.
@@ -62,7 +62,12 @@ def run_scan(
     with (
         contextlib.closing(Mailbox(scan.out)) as mailbox,
         open_session(
-            scan.prefix, scan.out, tiled=scan.tiled, timeout=scan.timeout, fly=scan.fly
+            scan.prefix,
+            scan.out,
+            tiled=scan.tiled,
+            timeout=scan.timeout,
+            fly=scan.fly,
+            channels=scan.channels,
         ) as session,
     ):
         RE, stage, inbox = session.RE, session.stage, Inbox(mailbox)
@@ -83,6 +88,7 @@ def run_scan(
                 until=scan.until,
                 batch=scan.batch,
                 dwell=scan.dwell,
+                key=scan.keys if scan.channels > 1 else None,
                 longest_dwell=scan.longest_dwell,
                 fly=scan.fly,
                 seed=scan.seed,

@@ -51,6 +51,8 @@ class Scan:
     longest_dwell : float, optional
         Seconds up to which the agent may count a target; all are counted for ``dwell`` without it.
         The agent's option ``counts_per_unit`` is ``dwell`` then, unless it is given.
+    channels : int
+        How many of the counter's channels are mapped together.
     """
 
     prefix: str = "SIM:"
@@ -70,6 +72,7 @@ class Scan:
     then: str | tuple[int, int] | None = None
     fly: bool = False
     longest_dwell: float | None = None
+    channels: int = 1
 
     def __post_init__(self) -> None:
         require(0 < self.dwell < np.inf, f"the dwell must be a time above 0 s, not {self.dwell}")
@@ -78,6 +81,7 @@ class Scan:
             f"the longest dwell must be {self.dwell} s, the dwell, or more, not "
             f"{self.longest_dwell}",
         )
+        require(self.channels >= 1, f"a counter has 1 channel or more, not {self.channels}")
         require(self.patience >= 0, f"the patience must be seconds, 0 or more, not {self.patience}")
         require(self.seed >= 0, f"the seed must be a whole number, 0 or more, not {self.seed}")
         require(
@@ -88,6 +92,11 @@ class Scan:
             self.tiled is None or self.tiled.startswith(("http://", "https://")),
             f"--tiled takes the URL of a server, http://..., but {self.tiled!r} came",
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """Data keys of the counter's rates that are mapped."""
+        return ["counter", *(f"counter{k}" for k in range(2, self.channels + 1))]
 
     @property
     def all_options(self) -> dict[str, Any]:

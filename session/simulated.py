@@ -43,7 +43,7 @@ def run_demo(demo: Demo, past: Past | None = None) -> dict[str, Any]:
     options = demo_microscope(demo)
     specimen = options.specimen()
     scan = over(demo.scan, options, specimen)
-    truth = true_rates(options, specimen)
+    truth = true_rates(options, scan.channels)
     rows, columns = specimen.shape
     say(f"starting the microscope: {specimen.name}, {rows} x {columns} pixels")
     with Ioc(options) as ioc:
@@ -61,12 +61,19 @@ def over(scan: Scan, options: IocOptions, specimen: Specimen) -> Scan:
     return replace(scan, prefix=options.prefix, slow=slow, fast=fast)
 
 
-def true_rates(options: IocOptions, specimen: Specimen) -> NDArray[np.float64]:
-    """The noiseless rates on the demo's grid."""
+def true_rates(options: IocOptions, channels: int) -> NDArray[np.float64]:
+    """(C, M, N) noiseless rates of so many channels on the demo's grid."""
+    specimen = options.specimen()
+    there = len(specimen.channels)
+    require(
+        channels <= there,
+        f"{specimen.name} has {there} channel{'s' * (there != 1)}, but {channels} were asked for: "
+        "give a (C, M, N) image, as an NPY or HDF5 file",
+    )
     rows, columns = specimen.shape
     pitch = specimen.pixel_size
     beam = options.counting(specimen).beam
-    return beam.truth(np.arange(columns) * pitch, np.arange(rows) * pitch)[0]
+    return beam.truth(np.arange(columns) * pitch, np.arange(rows) * pitch)[:channels]
 
 
 def demo_settings(demo: Demo, digest: str | None) -> dict[str, Any]:

@@ -122,8 +122,9 @@ class SoftCounter:
         self._chain = chain
         self._where = where
         self._wait_scale = wait_scale
-        further = [f"_counts{k}" for k in range(2, len(chain.beam.specimen.channels) + 1)]
-        self._keys = [f"{name}{suffix}" for suffix in ("_counts", *further, "_i0")]
+        channels = ["", *map(str, range(2, len(chain.beam.specimen.channels) + 1))]
+        self._rated = {f"{name}{k}": f"{name}_counts{k}" for k in channels}
+        self._keys = [*self._rated.values(), f"{name}_i0"]
         self._values = dict.fromkeys(self._keys, 0.0)
 
     @property
@@ -167,10 +168,10 @@ class SoftCounter:
                 current=lambda _: current,
                 now=self._clock.now(),
             )
-            counted = [*passed.counts, passed.i0]
-            rates = map(self._rate, counted[0], passed.i0)
-            told = {self.name: rates, self.dwell.name: passed.elapsed, "x": passed.x, "y": passed.y}
-            told |= dict(zip(self._keys, counted, strict=True))
+            told: dict[str, Any] = {"x": passed.x, "y": passed.y, self.dwell.name: passed.elapsed}
+            told |= dict(zip(self._keys, [*passed.counts, passed.i0], strict=True))
+            for key, counts in self._rated.items():
+                told[key] = [*map(self._rate, told[counts], passed.i0)]
             self._bins = {key: list(map(float, values)) for key, values in told.items()}
             self._flight = None
         return _done(self)
@@ -187,14 +188,14 @@ class SoftCounter:
 
     def read(self) -> dict[str, Any]:
         """Steering value, dwell, and counts of the last count."""
-        counts, i0 = self._values[self._keys[0]], self._values[self._keys[-1]]
-        dwell = float(self.dwell.get())
-        return reading({self.name: self._rate(counts, i0), self.dwell.name: dwell, **self._values})
+        i0, dwell = self._values[self._keys[-1]], float(self.dwell.get())
+        rates = {key: self._rate(self._values[counts], i0) for key, counts in self._rated.items()}
+        return reading({**rates, self.dwell.name: dwell, **self._values})
 
     def describe(self) -> dict[str, Any]:
         """As `read`."""
-        counts = dict.fromkeys(self._keys, "counts")
-        return description({self.name: "counts/s", self.dwell.name: "s", **counts})
+        rates, counts = dict.fromkeys(self._rated, "counts/s"), dict.fromkeys(self._keys, "counts")
+        return description({**rates, self.dwell.name: "s", **counts})
 
 
 def _done(device: Any) -> Status:

@@ -70,6 +70,7 @@ def test_counts_of_whole_numbers_read_as_described_floats_and_none_is_stale(clie
     assert [reading["counter_counts2"] for reading in values] == [2 * n for n in counts]
     assert values[9]["counter_i0"] == 0.005 * 2e6
     assert values[9]["counter"] == pytest.approx(counts[9] / 0.005)
+    assert values[9]["counter2"] == pytest.approx(2 * counts[9] / 0.005)
 
 
 @pytest.mark.parametrize("current", ["5", "nan"])

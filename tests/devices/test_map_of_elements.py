@@ -44,7 +44,7 @@ def test_processes_of_two_elements_decide_together_and_again(
         grid = (y, 0.2, 0.8, 24, x, 0.2, 0.8, 24)
         RE = RunEngine(call_returns_result=True)
         RE.subscribe(Journal(folder))
-        keys = ["counter_counts", "counter_counts2"]
+        keys = ["counter", "counter2"]
         plan = adaptive_scan([counter], agent, *grid, key=keys, until="points(70)", batch=15)
         points = RE(plan).plan_result.points
         documents = read_journal(next(Path(folder).glob("*.jsonl")))
@@ -52,7 +52,7 @@ def test_processes_of_two_elements_decide_together_and_again(
         return documents[0][1]["skysteer"]["steered_by"], points, again
 
     steered_by, points, again = client(there, folder=str(tmp_path), agent=agent)
-    assert steered_by == ["counter_counts", "counter_counts2"]
+    assert steered_by == ["counter", "counter2"]
     assert points == 70
     assert len(again) >= 4
     assert set(again) == {""}

@@ -68,7 +68,9 @@ def test_further_channels_have_keys_of_their_own() -> None:
     m = SoftMicroscope(Specimen(np.stack([RATES, 2 * RATES])), noise="none")
     m.counter.trigger().wait(5)
     reading = m.counter.read()
-    assert reading["counter_counts2"]["value"] == 2 * reading["counter_counts"]["value"]
+    assert reading["counter_counts2"]["value"] == 2 * reading["counter_counts"]["value"] > 0
+    assert reading["counter2"]["value"] == 2 * reading["counter"]["value"]
+    assert m.counter.describe()["counter2"]["units"] == "counts/s"
 
 
 def test_an_integer_target_is_a_float_in_the_documents(microscope: SoftMicroscope) -> None:

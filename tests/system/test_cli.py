@@ -223,6 +223,23 @@ def test_a_demo_counts_longer_where_the_agent_wants_it_to(tmp_path):
     assert len(times) > 1 and times <= {0.002, 0.004, 0.008, 0.016, 0.032}
 
 
+def test_a_demo_maps_the_channels_of_an_image_together(tmp_path):
+    rows, columns = np.indices((24, 24)) / 24.0
+    np.save(tmp_path / "two.npy", [rows + (columns > 0.5), 4.0 * (np.hypot(rows, columns) < 0.6)])
+    asked = ["demo", "--image", tmp_path / "two.npy", *SMALL, "--noise", "none", "--json"]
+    done = skysteer(*asked, "--channels", 2, "--out", tmp_path / "runs")
+    assert 0 < outcome(done)["nrmse"] < 0.5
+    assert read_run(tmp_path / "runs").start["skysteer"]["steered_by"] == ["counter", "counter2"]
+    with open(tmp_path / "runs" / "points.csv", newline="") as file:
+        read = list(csv.DictReader(file))
+    there = np.hypot(*np.array([(r["row"], r["column"]) for r in read], dtype=float).T / 24) < 0.6
+    second = np.array([float(r["value_2"]) for r in read])
+    assert there.any() and not there.all()
+    assert (second[there] > 1.0).all() and (second[~there] < 1.0).all()  # counts/s
+    done = skysteer(*asked, "--channels", 3, "--out", tmp_path / "more")
+    assert done.returncode == 2 and "2 channels, but 3" in done.stderr
+
+
 def test_pvs_that_nobody_serves_end_the_process_with_one_line(tmp_path):
     axes = ["--prefix", "NO:", "--y", "0,1,9", "--x", "0,1,9", "--timeout", 0.5]
     done = skysteer("scan", *axes, "--out", tmp_path)

@@ -135,7 +135,7 @@ def test_the_truth_of_a_demo_is_found_again_unless_its_image_has_changed(summary
     demo = {"image": str(tmp_path / "map.npy"), "region": "all", "noise": "none"}
     demo |= {"peak_rate": 1e6, "sha256": digest}
     start = {"uid": "u", "time": 1e9, "demo": demo, "skysteer": {"seed": 1, "dwell": 0.01}}
-    truth = truth_of(summary_of((6, 8), start=start))
+    (truth,) = truth_of(summary_of((6, 8), start=start))
     assert np.corrcoef(truth.ravel(), image.ravel())[0, 1] > 0.99
     assert truth_of(summary_of((5, 8), start=start)) is None
     assert truth_of(summary_of((6, 8))) is None
