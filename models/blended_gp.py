@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .error_estimate import ErrorEstimate
 from .forward_log import Tests
 from .raster_gp_scale import FEWEST, LocalScale, expected_squares
 from .scan import SparseScan
@@ -92,17 +91,6 @@ class BlendedGP(TestedGP):
         mean[free] = part * mean[free] + (1.0 - part) * image[free]
         return mean
 
-    @property
-    def error_estimate(self) -> ErrorEstimate:
-        """The error expected of the blended map; without numbers before the first reading.
-
-        Its mean square is taken from the process alone, which spares a decision the kriging.
-        """
-        if self._computed is None:
-            return ErrorEstimate(0)
-        variance, square = float((self.std**2).mean()), float((super().mean ** 2).mean())
-        return ErrorEstimate.of(self.num_readings, variance, square, self._spread())
-
     def count_as_audits(self, audited: NDArray[np.bool_]) -> None:
         """Tell which of the (P,) readings, in the order taken in, were drawn at random."""
         if not np.array_equal(audited, self._audited):
@@ -122,6 +110,10 @@ class BlendedGP(TestedGP):
     @property
     def _tested(self) -> int:
         return self._block_begin
+
+    def _mean_square(self) -> float:
+        """Of the process alone, which spares a decision the kriging."""
+        return float((super().mean ** 2).mean())
 
     def _fit_scale(self) -> LocalScale:
         self._settle()

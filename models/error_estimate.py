@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 BAND = 0.8  # probability of the band from low to high
-LEAST_SPREAD = 0.07  # of the log of an estimate, however many tests it rests on
+LEAST_SPREAD = 0.13  # of the log of an estimate, however many tests it rests on
 AUDIT_SPREAD = 0.7  # where it rests on a single audit
 USUAL_AUDITS = 20  # tests that tell as much as one audit does
 MOST_SPREAD = 1.0
@@ -83,21 +83,27 @@ class ErrorEstimate:
         return float(ndtr(math.log(ratio) / self.spread)) if self.spread else float(ratio > 1)
 
 
-def spread_of(
-    errors2: NDArray[np.float64],
-    variances: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    audits: int,
-) -> float:
-    """Spread of the log of an error that (P,) weighted tests have calibrated.
+def spread_of(fitted: float, audits: int, tests: int) -> float:
+    """Spread of the log of an error that tests have calibrated, some of them audits.
 
     What the map is off where no agent would look is known by the audits alone.
+
+    Parameters
+    ----------
+    fitted : float
+        What of it is the tests' own scatter.
+    audits, tests : int
     """
-    scatter = float((weights**2 * (errors2 / variances - 1.0) ** 2).sum())
-    seen = max(audits, len(errors2) / USUAL_AUDITS, 1.0)
-    return math.hypot(
-        LEAST_SPREAD, AUDIT_SPREAD / math.sqrt(seen), 0.5 * math.sqrt(scatter) / weights.sum()
-    )
+    seen = max(audits, tests / USUAL_AUDITS, 1.0)
+    return math.hypot(LEAST_SPREAD, AUDIT_SPREAD / math.sqrt(seen), fitted)
+
+
+def scatter(
+    errors2: NDArray[np.float64], variances: NDArray[np.float64], weights: NDArray[np.float64]
+) -> float:
+    """Spread of the log of the root of a weighted mean of (P,) squares, over their variances."""
+    spread = (weights**2 * (errors2 / variances - 1.0) ** 2).sum()
+    return 0.5 * math.sqrt(spread) / float(weights.sum())
 
 
 def points_for(estimates: Sequence[ErrorEstimate], factor: float) -> int:

@@ -82,12 +82,13 @@ class Tests:
             factor * self.errors, square * self.variances, square * self.noise, features, self.known
         )
 
-    def weights(self, audited: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def weights(self, audited: NDArray[np.bool_], fresh: float = 1.0) -> NDArray[np.float64]:
         """(T,) weights: fresh tests and audits count for more.
 
-        ``audited`` is for all readings so far, or empty.
+        ``audited`` is for all readings so far, or empty; ``fresh`` the power of the share of the
+        readings now known that the map rested on.
         """
-        weights = self.known / max(self.known[-1], 1.0) if len(self) else np.empty(0)
+        weights = (self.known / max(self.known[-1], 1.0)) ** fresh if len(self) else np.empty(0)
         return weights * np.where(self._drawn(audited), AUDIT_WEIGHT, 1.0)
 
     def at_once(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

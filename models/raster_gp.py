@@ -226,19 +226,21 @@ class RasterGP:
         """The error expected of the mean map; without numbers before the first reading."""
         if self._computed is None:
             return ErrorEstimate(0)
-        variance, mean = self.std**2, self.mean
-        return ErrorEstimate.of(
-            self.num_readings, float(variance.mean()), float((mean**2).mean()), self._spread()
-        )
+        error, spread = self._map_error()
+        return ErrorEstimate.of(self.num_readings, error, self._mean_square(), spread)
 
     @property
     def expected_nrmse(self) -> float:
         """Root mean square error expected, over the truth's; NaN for a map of zeros."""
         return self.error_estimate.nrmse
 
-    def _spread(self) -> float:
-        """How uncertain the log of the expected error is."""
-        return MOST_SPREAD
+    def _map_error(self) -> tuple[float, float]:
+        """Mean squared error expected of the map, and the spread of the log of its root."""
+        return float((self.std**2).mean()), MOST_SPREAD
+
+    def _mean_square(self) -> float:
+        """Of the map, in squares of the values' unit."""
+        return float((self.mean**2).mean())
 
     def interval(self, level: float = 0.9) -> NDArray[np.float64]:
         """(M, N) half the width of the interval that holds a pixel's value with a probability.

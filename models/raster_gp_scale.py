@@ -14,8 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln, stdtrit
 
-from .fisher_scoring import fisher_scoring
 from .raster_gp_neighbours import TILE, select
+from .variance_regression import STEEPEST, exponentials, regress
 
 BLOCK = 4  # pixels: features are computed at the centres of such squares, and interpolated
 WIDE, NEAR, CLOSE = 16, 6, 8  # readings that the features look at
@@ -23,7 +23,6 @@ FEATURES = 4
 PRIOR_WEIGHT = 1.0  # readings that a ratio of 1 counts for
 LEAST_RATIO = 0.01
 BACKGROUND = 0.05  # of the held-out variance, added to the variance of the readings around
-STEEPEST = 8.0  # of the log variance's correction
 FEWEST = 16  # readings held out, for a regression
 MOST = 1500  # readings that it is fitted to
 AREA_POWER = 0.75  # of the area that a reading stands for: the area itself is uncertain
@@ -111,8 +110,8 @@ def fit_local_scale(
     columns = np.column_stack([features, np.log(v)])
     means = columns.mean(axis=0)
     design = np.column_stack([np.ones(len(v)), columns - means])
-    found = fisher_scoring(lambda b: _deviance(b, design, e2, v, n, w), np.zeros(FEATURES + 1))
-    scaled = v * _exponentials(design, found) + n
+    found = regress(design, e2, v, n, w)
+    scaled = v * exponentials(design, found) + n
     freedom, width = _tails(e2 / scaled, w, TAILS)
     return LocalScale(tuple(found.tolist()), tuple(means.tolist()), freedom, width)
 
@@ -131,7 +130,7 @@ def expected_squares(
     """(P,) expected squares of errors by a local scale; arguments as ``fit_local_scale``'s."""
     columns = np.column_stack([features, np.log(variances)]) - np.array(scale.means)
     design = np.column_stack([np.ones(len(variances)), columns])
-    return variances * _exponentials(design, np.array(scale.weights)) + noise
+    return variances * exponentials(design, np.array(scale.weights)) + noise
 
 
 @_compiled
@@ -156,40 +155,6 @@ def _tails(squares, weights, tails):
         if loss < least:
             least, freedom, width = loss, df, math.sqrt(width2)
     return freedom, width
-
-
-@_compiled
-def _exponentials(design, b):
-    scales = np.empty(design.shape[0])
-    for p in range(design.shape[0]):
-        u = 0.0
-        for f in range(design.shape[1]):
-            u += design[p, f] * b[f]
-        scales[p] = math.exp(min(max(u, -STEEPEST), STEEPEST))
-    return scales
-
-
-@_compiled
-def _deviance(b, design, e2, v, n, w):
-    """Negative log likelihood plus a penalty, gradient and information; sums in a fixed order."""
-    most = b.shape[0]
-    total, gradient, information = 0.0, 2.0 * b, np.zeros((most, most))
-    scales = _exponentials(design, b)
-    for p in range(design.shape[0]):
-        signal = v[p] * scales[p]
-        variance = signal + n[p]
-        total += 0.5 * w[p] * (math.log(variance) + e2[p] / variance)
-        share = signal / variance
-        slope = 0.5 * w[p] * (1.0 - e2[p] / variance) * share
-        if abs(math.log(scales[p])) < STEEPEST:
-            for f in range(most):
-                gradient[f] += slope * design[p, f]
-                for g in range(most):
-                    information[f, g] += 0.5 * w[p] * share * share * design[p, f] * design[p, g]
-    for f in range(most):
-        total += b[f] * b[f]
-        information[f, f] += 2.0
-    return total, gradient, information
 
 
 @_compiled

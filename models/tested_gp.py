@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .error_estimate import MOST_SPREAD, spread_of
 from .forward_log import Tests, block_end
+from .map_error import map_error
 from .raster_gp import RasterGP
 from .raster_gp_fit import variance_of_counts
 from .raster_gp_readings import next_milestone, usable_readings
@@ -16,7 +16,6 @@ from .raster_gp_scale import (
     FEWEST,
     LocalScale,
     area_weights,
-    expected_squares,
     fit_local_scale,
     log_scales,
 )
@@ -30,9 +29,9 @@ class TestedGP(RasterGP):
 
     Readings held out know all the others, those that were put close to them because they stood out
     included; what the map was off before it knew a reading does not, but is of the past.  One
-    regression of the log variance, on both, gives the intervals and the error of the whole map.
-    Both weigh the same without noise; one held out counts the less the more noise is in it, as
-    chance draws the others near.
+    regression of the log variance, on both, gives the intervals, another, on the tests alone, the
+    error of the whole map.  In the first both weigh the same without noise; a reading held out
+    counts the less the more noise is in it, as chance draws the others near.
 
     Parameters are those of `RasterGP`.
 
@@ -49,7 +48,6 @@ class TestedGP(RasterGP):
         self._log = Tests.none()
         self._forecast: tuple[Any, ...] | None = None
         self._audited = np.empty(0, dtype=bool)
-        self._log_spread = MOST_SPREAD
 
     def update(
         self,
@@ -127,19 +125,15 @@ class TestedGP(RasterGP):
 
     def _fit_scale(self) -> LocalScale:
         known = self._tests_known()
-        if known is None:
-            self._log_spread = super()._spread()
-            return super()._fit_scale()
-        scale = fit_local_scale(*known)
-        errors, *about, weights = known
-        audits = self.tests.latest().audits(self._audited[: self._tested])
-        expected = expected_squares(scale, *about)
-        self._log_spread = spread_of(errors**2, expected, weights, audits)
-        return scale
+        return super()._fit_scale() if known is None else fit_local_scale(*known)
 
-    def _spread(self) -> float:
-        _ = self.local_scale  # fitted where it is not
-        return self._log_spread
+    def _map_error(self) -> tuple[float, float]:
+        tests = self.tests.latest()
+        if not self._local_scale or len(tests) < FEWEST:
+            return super()._map_error()
+        scaled, audited = tests.in_unit(1.0 / self._sd), self._audited[: self._tested]
+        square, spread = map_error(scaled, audited, self._posterior)
+        return self._sd**2 * square, spread
 
     def _tests_known(self) -> tuple[NDArray[np.float64], ...] | None:
         """Errors, variances, noise, features and weights of both kinds; None where they are few."""

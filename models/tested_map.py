@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .error_channel import ErrorChannel
-from .error_estimate import MOST_SPREAD, ErrorEstimate, spread_of
+from .error_estimate import MOST_SPREAD, ErrorEstimate, scatter, spread_of
 from .error_map import ErrorMap
 from .forward_log import Tests, block_end
 from .raster_gp_scale import FEWEST, LocalScale, expected_squares, fit_local_scale
@@ -135,7 +135,8 @@ class _TestedChannel:
                 scaled.errors, scaled.variances, scaled.noise, 0.0 * scaled.features, weights
             )
             expected = _expected(scale, scaled.variances)
-            spread = spread_of(scaled.errors**2, expected, weights, tests.audits(audited))
+            fitted = scatter(scaled.errors**2, expected, weights)
+            spread = spread_of(fitted, tests.audits(audited), len(tests))
             squares = unit**2 * _expected(scale, np.maximum(squares / unit**2, LEAST_SQUARE))
         error, square = float(squares.sum()) / free.size, float((channel.estimates**2).mean())
         return ErrorEstimate.of(len(scan.values), error, square, spread)
