@@ -29,12 +29,13 @@ class Desk:
         self.documents: Documents = []
         self.RE.subscribe(lambda name, doc: self.documents.append((name, dict(doc))))
 
-    def plan(self, side: int = 24, **changes: Any) -> Any:
+    def plan(self, side: int = 24, agent: str = "slads", **changes: Any) -> Any:
         m = self.microscope
         axes = (m.y, 0, (side - 1) * PITCH, side, m.x, 0, (side - 1) * PITCH, side)
         settings = {"until": "coverage(0.2)", "dwell": 0.01, "longest_dwell": 0.16, "seed": 2}
         settings |= {"stage": STAGE, "batch": 12}
-        return adaptive_scan([m.counter], AGENT, *axes, **{**settings, **changes})
+        chooses = {**AGENT, "agent": agent}
+        return adaptive_scan([m.counter], chooses, *axes, **{**settings, **changes})
 
     def scan(self, **changes: Any) -> Any:
         result: Any = self.RE(self.plan(**changes))
@@ -83,10 +84,14 @@ def test_each_target_is_counted_as_long_as_was_decided(desk: Callable[[], Desk])
     assert outcome.points == len({(y, x) for y, x, _ in told})
 
 
-@pytest.mark.parametrize("fly", [False, True])
-def test_all_decisions_come_out_of_the_documents_again(desk: Callable[[], Desk], fly: bool) -> None:
-    here = desk()
-    here.scan(fly=fly, **({"side": 64, "batch": None, "until": "coverage(0.14)"} if fly else {}))
+@pytest.mark.parametrize(
+    ("agent", "fly"), [("slads", False), ("slads", True), ("gp", False), ("hybrid", False)]
+)
+def test_all_decisions_come_out_of_the_documents_again(
+    desk: Callable[[], Desk], agent: str, fly: bool
+) -> None:
+    here, large = desk(), {"side": 64, "batch": None, "until": "coverage(0.14)"}
+    here.scan(agent=agent, fly=fly, **(large if fly else {}))
     past = History.of(here.documents)
     assert len(past.made) > 3
     assert fly == any((each.decision.lengths > 1).any() for each in past.made)
