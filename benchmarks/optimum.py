@@ -1,11 +1,13 @@
 """How many points until the best of four motors is found, and what a decision costs.
 
     python benchmarks/optimum.py [--json] [--quick] [--seeds 20] [--only light full botorch]
+        [--keep FOLDER]
 
 A simulated alignment (a mirror's pitch and height, slit, focus) and Hartmann-4, noise of 3 % of
 the peak: points until one reads a place with 95 % of the peak; 100 at most, which counts as failed.
 ``botorch`` is its own way: SingleTaskGP as it comes, its own fit, and qLogNEI.  CPU seconds of one
-process; look at them on a quiet machine.
+process; look at them on a quiet machine.  A folder keeps each climb, so that they can be made in
+parts.  `surrogate.py --only optimum` prints the same rows.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from skysteer.workers import ONE_THREAD
@@ -25,6 +29,7 @@ os.environ.update(ONE_THREAD)  # before numpy and torch
 
 import numpy as np
 from numpy.typing import NDArray
+from sampling_rows import Row, kept
 
 from skysteer.agent import MotorGoal, MotorRequest, MotorSpace
 from skysteer.simulators import Alignment, hartmann4
@@ -96,7 +101,13 @@ def chooser(method: str) -> Chooser:
     return by_botorch if method == "botorch" else at_random
 
 
-def climb(landscape: Landscape, choose: Chooser, seed: int) -> tuple[int, bool, float]:
+def climb(landscape: Landscape, method: str, seed: int) -> Row:
+    """``points``, whether that was enough (1 or 0), and ``cpu_s`` for each decision."""
+    points, reached, seconds = climbed(landscape, chooser(method), seed)
+    return {"points": points, "reached": int(reached), "cpu_s": seconds}
+
+
+def climbed(landscape: Landscape, choose: Chooser, seed: int) -> tuple[int, bool, float]:
     """Points, whether that was enough, and CPU seconds for each decision."""
     noise = np.random.default_rng(seed)
     positions = landscape.space.region().spread(START, seed)
@@ -127,13 +138,33 @@ def row(what: str, value: float, bar: str, holds: bool | None, baseline: Any) ->
             "holds": None if holds is None else bool(holds)}  # fmt: skip
 
 
-def rows(results: dict[tuple[str, str], list[tuple[int, bool, float]]]) -> list[dict[str, Any]]:
+def optimum(
+    seeds: int = 20, keep: Path | None = None, methods: Sequence[str] = METHODS
+) -> Iterator[dict[str, Any]]:
+    """Climb both landscapes by each method, and tell rows."""
+    results: dict[tuple[str, str], list[Row]] = {}
+    for seed in range(seeds):
+        for landscape in landscapes(seed):
+            told = landscape.value(landscape.space.region().spread(START, seed))
+            for method in methods:
+                make = partial(climb, landscape, method, seed)
+                found = kept(keep, f"{landscape.name}_{method}_{seed}", told, make)
+                results.setdefault((landscape.name, method), []).append(found)
+    yield from rows(results)
+
+
+def rows(results: dict[tuple[str, str], list[Row]]) -> list[dict[str, Any]]:
     """Rows for each landscape: our paths against the peer, failures, times."""
     found = []
     for name in dict.fromkeys(name for name, _ in results):
         mine = {method: some for (where, method), some in results.items() if where == name}
-        points = {m: np.array([n if ok else np.inf for n, ok, _ in r]) for m, r in mine.items()}
-        seconds = {m: float(np.nanmean([s for *_, s in r])) for m, r in mine.items()}
+        points = {
+            m: np.array([each["points"] if each["reached"] else np.inf for each in some])
+            for m, some in mine.items()
+        }
+        seconds = {
+            m: float(np.nanmean([each["cpu_s"] for each in some])) for m, some in mine.items()
+        }
         middle = {m: float(np.median(np.minimum(n, MOST))) for m, n in points.items()}
         failed = {m: int(np.isinf(n).sum()) for m, n in points.items()}
         for method in mine:
@@ -167,14 +198,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="3 seeds")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--keep", type=Path, help="folder for what has been climbed")
     arguments = parser.parse_args()
-    results: dict[tuple[str, str], list[tuple[int, bool, float]]] = {}
-    for seed in range(3 if arguments.quick else arguments.seeds):
-        for landscape in landscapes(seed):
-            for method in arguments.only:
-                climbed = climb(landscape, chooser(method), seed)
-                results.setdefault((landscape.name, method), []).append(climbed)
-    for found in rows(results):
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    seeds = 3 if arguments.quick else arguments.seeds
+    for found in optimum(seeds, arguments.keep, arguments.only):
         if arguments.json:
             print(json.dumps(found), flush=True)
         else:
