@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 BAND = 0.8  # probability of the band from low to high
@@ -96,14 +95,6 @@ def spread_of(fitted: float, audits: int, tests: int) -> float:
     """
     seen = max(audits, tests / USUAL_AUDITS, 1.0)
     return math.hypot(LEAST_SPREAD, AUDIT_SPREAD / math.sqrt(seen), fitted)
-
-
-def scatter(
-    errors2: NDArray[np.float64], variances: NDArray[np.float64], weights: NDArray[np.float64]
-) -> float:
-    """Spread of the log of the root of a weighted mean of (P,) squares, over their variances."""
-    spread = (weights**2 * (errors2 / variances - 1.0) ** 2).sum()
-    return 0.5 * math.sqrt(spread) / float(weights.sum())
 
 
 def points_for(estimates: Sequence[ErrorEstimate], factor: float) -> int:

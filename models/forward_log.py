@@ -91,6 +91,11 @@ class Tests:
         weights = (self.known / max(self.known[-1], 1.0)) ** fresh if len(self) else np.empty(0)
         return weights * np.where(self._drawn(audited), AUDIT_WEIGHT, 1.0)
 
+    def counts(self, audited: NDArray[np.bool_], fresh: float) -> NDArray[np.float64]:
+        """(T,) weights as ``weights`` gives them, in all as many as the tests that tell as much."""
+        weights = self.weights(audited, fresh)
+        return weights * (weights.sum() / (weights**2).sum())
+
     def at_once(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(T,) means of (T,) values over the tests of the same map."""
         _, block = np.unique(self.known, return_inverse=True)

@@ -42,8 +42,7 @@ def map_error(tests: Tests, audited: NDArray[np.bool_], now: TilePosterior) -> t
     spread : float
         Standard deviation of the log of its root.
     """
-    weights = tests.weights(audited, FRESH)
-    weights *= weights.sum() / (weights**2).sum()  # they count for so many
+    weights = tests.counts(audited, FRESH)
     usual = tests.at_once(np.log(tests.variances))
     variances = tests.variances * _nearness(np.log(tests.variances) - usual)
     means = np.average(tests.features, axis=0, weights=weights)

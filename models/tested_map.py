@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .error_channel import ErrorChannel
-from .error_estimate import MOST_SPREAD, ErrorEstimate, scatter, spread_of
+from .error_estimate import MOST_SPREAD, ErrorEstimate, spread_of
 from .error_map import ErrorMap
 from .forward_log import Tests, block_end
-from .raster_gp_scale import FEWEST, LocalScale, expected_squares, fit_local_scale
+from .raster_gp_scale import FEWEST
 from .scan import SparseScan
+from .variance_regression import exponentials, regress, uncertainty
 
+FRESH = 3.0  # power of a test's freshness, in its weight
 LEAST_SQUARE = 1e-12  # of a reading's expected error, in squares of the values' spread
 
 
@@ -126,22 +128,27 @@ class _TestedChannel:
         """The error expected of the channel's map, calibrated on the tests where there are some."""
         free = ~scan.mask
         squares = channel.squared_error[free]
-        spread, tests = MOST_SPREAD, self.tests(scan)
+        spread, tests = MOST_SPREAD, self.tests(scan).latest()
         if len(tests) >= FEWEST:
             unit = float(np.sqrt(tests.variances.mean()))
-            scaled, weights = tests.in_unit(1.0 / unit), tests.weights(audited)
-            weights = weights / weights.mean()
-            scale = fit_local_scale(
-                scaled.errors, scaled.variances, scaled.noise, 0.0 * scaled.features, weights
-            )
-            expected = _expected(scale, scaled.variances)
-            fitted = scatter(scaled.errors**2, expected, weights)
-            spread = spread_of(fitted, tests.audits(audited), len(tests))
-            squares = unit**2 * _expected(scale, np.maximum(squares / unit**2, LEAST_SQUARE))
+            foretold = np.maximum(squares / unit**2, LEAST_SQUARE)
+            squares, spread = _calibrated(tests.in_unit(1.0 / unit), audited, foretold)
+            squares *= unit**2
         error, square = float(squares.sum()) / free.size, float((channel.estimates**2).mean())
         return ErrorEstimate.of(len(scan.values), error, square, spread)
 
 
-def _expected(scale: LocalScale, squares: NDArray[np.float64]) -> NDArray[np.float64]:
-    nothing = np.zeros(len(squares))
-    return expected_squares(scale, squares, nothing, np.zeros((len(squares), 3)))
+def _calibrated(
+    tests: Tests, audited: NDArray[np.bool_], foretold: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """(U,) squares to expect where (U,) were foretold, and the spread of the log of their root."""
+    weights, logs = tests.counts(audited, FRESH), np.log(tests.variances)
+    middle = logs.mean()
+    design = np.column_stack([np.ones(len(tests)), logs - middle])
+    known = design, tests.errors**2, tests.variances, tests.noise, weights
+    found = regress(*known)
+    places = np.column_stack([np.ones(len(foretold)), np.log(foretold) - middle])
+    squares = foretold * exponentials(places, found)
+    slopes = squares @ places / max(float(squares.sum()), LEAST_SQUARE)
+    fitted = 0.5 * float(np.sqrt(slopes @ uncertainty(found, *known) @ slopes))
+    return squares, spread_of(fitted, tests.audits(audited), len(tests))
