@@ -16,14 +16,18 @@ from bluesky.simulators import RunEngineSimulator
 from bluesky.utils import RunEngineInterrupted
 
 from skysteer.agent import (
+    GIVEN_UP,
+    History,
     MotorAgentServer,
     MotorChoice,
     MotorDecision,
     MotorGoal,
     MotorReader,
     MotorSpace,
+    UnansweredCheckError,
 )
 from skysteer.plans import Inbox, optimize
+from skysteer.plans.optimize_targets import MotorGuard
 
 
 def plan(mirror, agent: Any = None, **changes: Any):
@@ -114,6 +118,26 @@ def test_the_guard_lets_nothing_else_through(mirror):
     assert all(0 <= where <= 4 for where in mirror.pitch.sent)
     notes = [each["note"] for each in decisions(mirror)]
     assert any("guard refused 2: off the limits of pitch" in note for note in notes)
+
+
+def test_motors_that_are_away_cost_no_target_of_a_batch_but_are_asked_before_each_move():
+    def away(position: Any) -> None:
+        raise ConnectionError("pitch is not connected")
+
+    space = MotorSpace(("pitch", "height"), (0.0, -10.0), (4.0, 10.0))
+    guard = MotorGuard(space, away)
+    passed, refused = guard.vet(np.array([[1.0, 0.0], [9.0, 0.0]]))
+    assert passed.tolist() == [True, False] and "off the limits of pitch" in refused[0]
+    with pytest.raises(UnansweredCheckError, match="pitch is not connected"):
+        guard.objection({"pitch": 1.0, "height": 0.0})
+
+
+def test_a_run_whose_every_target_is_refused_may_be_resumed(mirror):
+    refuse = say_at(mirror, 6, lambda: setattr(mirror.pitch, "limits", (9.0, 9.0)))
+    found = mirror.RE(plan(mirror, batch=2), refuse).plan_result
+    assert "guard refused 2: off limits" in found.stop_reason and found.points == 6
+    past = History.of(mirror.documents())
+    assert past.decisions[-1].stop == GIVEN_UP and not past.finished
 
 
 class Failing:
