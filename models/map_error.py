@@ -44,7 +44,7 @@ def map_error(tests: Tests, audited: NDArray[np.bool_], now: TilePosterior) -> t
     """
     weights = tests.counts(audited, FRESH)
     usual = tests.at_once(np.log(tests.variances))
-    variances = tests.variances * _nearness(np.log(tests.variances) - usual)
+    variances = tests.variances * np.exp(_log_nearness(np.log(tests.variances) - usual))
     means = np.average(tests.features, axis=0, weights=weights)
     design = np.column_stack([np.ones(len(tests)), tests.features - means])
     known = design, tests.errors**2, variances, tests.noise, weights
@@ -53,9 +53,9 @@ def map_error(tests: Tests, audited: NDArray[np.bool_], now: TilePosterior) -> t
     offset = float(found[0] - found[1:] @ means)
     signal = log_scales(now.block_features, found, offset, now.variance.shape)
     np.clip(signal, -STEEPEST, STEEPEST, out=signal)
-    np.exp(signal, out=signal)
+    signal += _log_nearness(now.log_variance - usual[-1])
+    np.exp(signal, out=signal)  # in place: memory takes longer than the sums
     signal *= now.variance
-    signal *= _nearness(now.log_variance - usual[-1])
     mean_square = float(signal.mean() + now.carried.mean())
     if not mean_square > 0:
         return mean_square, MOST_SPREAD
@@ -68,8 +68,8 @@ def map_error(tests: Tests, audited: NDArray[np.bool_], now: TilePosterior) -> t
     return mean_square, spread
 
 
-def _nearness(log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.exp(np.clip(log_ratio, NEAREST, FARTHEST))
+def _log_nearness(log_ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(log_ratio, NEAREST, FARTHEST, out=log_ratio)
 
 
 def _slopes(
