@@ -7,7 +7,8 @@ from .monitor import monitored, watch_folder
 from .nexus import write_nexus
 from .progress import progress_bar
 from .report import write_report
-from .summary import DecisionPoint, MeasuredPoint, RunSummary, summarize
+from .run_points import DecisionPoint, MeasuredPoint
+from .summary import RunSummary, summarize
 
 __all__ = [
     "DecisionPoint",

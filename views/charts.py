@@ -32,7 +32,8 @@ from .panels import (
     with_units,
 )
 from .quality import QualityCurve
-from .summary import DecisionPoint, Image, RunSummary
+from .run_points import DecisionPoint
+from .summary import Image, RunSummary
 
 SIZE = (4.5, 3.0)  # inches
 NEIGHBOURHOOD = 1 / 24  # of the raster's longer side: what "local" means

@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from ..agent import INTERVENTIONS, CountedTime, EventReader, ScanGrid, scanned_grid, steering_keys
 from ..models import ErrorMap, SparseScan
 from .interventions import InterventionPoint, intervention_of
+from .run_points import DecisionPoint, MeasuredPoint, decision_of
 from .summary import (
     DECISIONS,
     PRIMARY,
-    DecisionPoint,
     Image,
-    MeasuredPoint,
     RunSummary,
     active_seconds,
-    decision_of,
     stop_reason_of,
     units_of,
 )

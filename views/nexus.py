@@ -14,7 +14,8 @@ import numpy as np
 
 from ..models import ErrorMap
 from .provenance import python_call, versions
-from .summary import DecisionPoint, RunSummary
+from .run_points import DecisionPoint
+from .summary import RunSummary
 
 
 def write_nexus(path: str | os.PathLike[str], summary: RunSummary) -> None:

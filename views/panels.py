@@ -20,7 +20,8 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import NDArray
 
 from .layout import RIGHT
-from .summary import Channel, DecisionPoint, Image, RunSummary
+from .run_points import DecisionPoint
+from .summary import Channel, Image, RunSummary
 
 STYLE: dict[str, Any] = {
     "font.size": 9,
